@@ -1,0 +1,130 @@
+"""Validation at the border: each check names the argument, what was expected and what came.
+
+A `Checks` object collects every issue it meets, so that a user sees all of them at once::
+
+    checks = Checks()
+    step_size = checks.number("step_size", step_size, above=0)
+    epochs = checks.integer("epochs", epochs, at_least=1)
+    checks.done()  # raises InputError if there was any issue
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsgd.errors import InputError, Issue
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ", did you mean X?" for the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+class Checks:
+    """Collects the issues of one call; see the module's docstring."""
+
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+
+    def fail(self, argument: str, message: str) -> None:
+        """Record an issue."""
+        self.issues.append(Issue(argument, message))
+
+    def done(self) -> None:
+        """Raise InputError with all issues, if there are any."""
+        if self.issues:
+            raise InputError(self.issues)
+
+    def number(
+        self,
+        argument: str,
+        value: Any,
+        above: float = -math.inf,
+        at_least: float = -math.inf,
+        at_most: float = math.inf,
+    ) -> float:
+        """Check a finite real number within bounds."""
+        if isinstance(value, bool | str) or not np.isscalar(value) or not np.isreal(value):
+            self.fail(argument, f"must be a number, got {value!r}")
+            return math.nan
+        number = float(value)  # type: ignore[arg-type]
+        if not math.isfinite(number):
+            self.fail(argument, f"must be a finite number, got {number}")
+        elif number <= above:
+            self.fail(argument, f"must be > {above:g}, got {number:g}")
+        elif number < at_least:
+            self.fail(argument, f"must be >= {at_least:g}, got {number:g}")
+        elif number > at_most:
+            self.fail(argument, f"must be <= {at_most:g}, got {number:g}")
+        return number
+
+    def integer(self, argument: str, value: Any, at_least: int, at_most: int = 2**63 - 1) -> int:
+        """Check an integer within bounds (a float is refused even where it is whole)."""
+        try:
+            if isinstance(value, bool | np.bool_):
+                raise TypeError
+            number = operator.index(value)
+        except TypeError:
+            self.fail(argument, f"must be an integer, got {value!r}")
+            return at_least
+        if number < at_least:
+            self.fail(argument, f"must be >= {at_least}, got {number}")
+        elif number > at_most:
+            self.fail(argument, f"must be <= {at_most}, got {number}")
+        return number
+
+    def choice(self, argument: str, value: Any, known: Iterable[str]) -> str:
+        """Check one of a set of names."""
+        names = list(known)
+        if not isinstance(value, str) or value not in names:
+            hint = did_you_mean(value, names) if isinstance(value, str) else ""
+            self.fail(argument, f"must be one of {', '.join(names)}; got {value!r}{hint}")
+            return names[0]
+        return value
+
+    def array(
+        self, argument: str, value: Any, shape: tuple[int | None, ...], meaning: str
+    ) -> NDArray[np.float64]:
+        """Check an array of finite real numbers; `None` in `shape` allows any length but zero.
+
+        Returns a read-only, C-contiguous float64 copy: later changes by the caller cannot reach it.
+        """
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        empty = np.zeros([1 if n is None else n for n in shape])
+        try:
+            array = np.array(value)
+        except ValueError:  # a ragged list
+            self.fail(argument, f"must be {meaning} of shape {wanted}, got rows of unequal length")
+            return empty
+        if array.dtype.kind not in "iuf":
+            self.fail(argument, f"must be {meaning} of real numbers, got dtype {array.dtype}")
+            return empty
+        fits = array.ndim == len(shape) and all(
+            n is None or n == length for n, length in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            self.fail(argument, f"must be {meaning} of shape {wanted}, got shape {array.shape}")
+            return empty
+        if array.size == 0:
+            self.fail(argument, f"must not be empty, got shape {array.shape}")
+            return empty
+        array = np.array(array, dtype=np.float64, order="C")
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            where = ", ".join(str(i) for i in bad[0])
+            self.fail(
+                argument, f"must be finite, got {array[tuple(bad[0])]} at [{where}] ({len(bad)} such values)"
+            )
+            return empty
+        array.flags.writeable = False
+        return array

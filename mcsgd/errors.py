@@ -1,0 +1,69 @@
+"""Every exception that mcsgd raises on purpose; all derive from `McsgdError`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+__all__ = [
+    "DivergedError",
+    "FileFormatError",
+    "InputError",
+    "Issue",
+    "McsgdError",
+    "McsgdWarning",
+    "OutputExistsError",
+]
+
+
+class McsgdError(Exception):
+    """Root of all exceptions of this package."""
+
+
+class McsgdWarning(UserWarning):
+    """Root of all warnings of this package."""
+
+
+class Issue(NamedTuple):
+    """One thing wrong with the input: the argument's name and what was expected and came."""
+
+    argument: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.argument}: {self.message}"
+
+
+class InputError(McsgdError, ValueError):
+    """Wrong input, found before anything was computed. `issues` lists all that was found.
+
+    Parameters
+    ----------
+    issues : iterable of Issue, or of (argument, message) pairs
+        At least one.
+    """
+
+    def __init__(self, issues: Iterable[tuple[str, str]]) -> None:
+        self.issues = [Issue(*issue) for issue in issues]
+        super().__init__("\n".join(str(issue) for issue in self.issues))
+
+    def located(self, places: Mapping[str, str], default: str = "") -> InputError:
+        """Return the same issues under the names they have in an experiment file."""
+
+        def place(argument: str) -> str:
+            name, dot, rest = argument.partition(".")
+            return places.get(name, default + name) + dot + rest
+
+        return InputError((place(issue.argument), issue.message) for issue in self.issues)
+
+
+class OutputExistsError(McsgdError, FileExistsError):
+    """The output is there already; it was not touched."""
+
+
+class FileFormatError(McsgdError):
+    """The file is not one of ours, is damaged, or was written by a newer format."""
+
+
+class DivergedError(McsgdError):
+    """A statistic was asked for that does not exist because trajectories diverged."""

@@ -1,0 +1,41 @@
+"""The one place that says how kernels are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+from numba import types
+
+__all__ = ["compile_for", "first_class", "jit"]
+
+# nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
+# No fastmath: it folds isfinite() to True, and divergence would go unseen.
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+VECTOR = types.float64[::1]
+INDICES = types.int64[::1]
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """Compile on first use, for the argument types of that use."""
+    return numba.njit(**_OPTIONS)(function)
+
+
+def first_class(function: Any, *arguments: Any, returns: Any = types.void) -> Any:
+    """Compile a jitted function for the given numba types; return its first-class function type.
+
+    A jitted function passed as such makes its caller a new specialisation, compiled anew in every
+    process; as a first-class function it is a plain pointer, and the caller stays in the disk cache.
+    """
+    signature = returns(*arguments)
+    function.compile(signature.args)
+    return types.FunctionType(signature)
+
+
+@cache
+def compile_for(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Compile a plain function for exactly these numba types (returning nothing), cached on disk."""
+    return numba.njit(types.void(*arguments), **_OPTIONS)(function)
