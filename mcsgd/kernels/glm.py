@@ -55,7 +55,7 @@ def row_dot(X, i, w):
 
 @jit
 def add_row(out, c, X, i):
-    """out += c X[i]."""
+    """Out += c X[i]."""
     for j in range(out.size):
         out[j] += c * X[i, j]
 

@@ -26,7 +26,7 @@ def softmax(scores, p):
 
 @jit
 def curvature(p, a, out):
-    """out = second derivative of log sum exp along a: p (a - p.a)."""
+    """Out = second derivative of log sum exp along a: p (a - p.a)."""
     mean = (p * a).sum()
     for c in range(p.size):
         out[c] = p[c] * (a[c] - mean)
@@ -34,7 +34,7 @@ def curvature(p, a, out):
 
 @jit
 def third_curvature(p, a, b, out):
-    """out = third derivative of log sum exp along a and b: p ((a - p.a)(b - p.b) - cov_p(a, b))."""
+    """Out = third derivative of log sum exp along a and b: p ((a - p.a)(b - p.b) - cov_p(a, b))."""
     mean_a, mean_b = (p * a).sum(), (p * b).sum()
     cov = (p * (a - mean_a) * (b - mean_b)).sum()
     for c in range(p.size):
@@ -51,7 +51,7 @@ def class_scores(X, i, w, scores):
 
 @jit
 def add_outer(out, coefficients, X, i, scale):
-    """out += scale coefficients X[i]^T."""
+    """Out += scale coefficients X[i]^T."""
     features = X.shape[1]
     for c in range(coefficients.size):
         s = scale * coefficients[c]

@@ -7,7 +7,8 @@ import numpy as np
 from mcsgd.kernels.jit import jit
 
 # Scalar factorisation: w = (a, b), per example C_i = (a b x_i - y_i)^2 / 2. It is a function of
-# p = a b alone, c(p), with c' = x (p x - y) and c'' = x^2; dp[u] = b u_0 + a u_1, d2p[u, v] = u_0 v_1 + u_1 v_0.
+# p = a b alone, c(p), with c' = x (p x - y) and c'' = x^2; dp[u] = b u_0 + a u_1,
+# d2p[u, v] = u_0 v_1 + u_1 v_0.
 
 
 @jit

@@ -33,7 +33,7 @@ class Plan(NamedTuple):
 @jit
 def all_finite(w):
     """Tell whether no coordinate is infinite or NaN."""
-    for x in w:
+    for x in w:  # noqa: SIM110 - numba compiles no generator expressions
         if not np.isfinite(x):
             return False
     return True

@@ -1,0 +1,1 @@
+"""HDF5 files: schema, writing, reading, provenance."""

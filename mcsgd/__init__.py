@@ -1,0 +1,33 @@
+"""Monte Carlo trajectories of shuffled minibatch SGD, compared with its modified gradient flows."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public names and where they live, imported on first use: looking at a file needs no numba.
+_HOMES = {
+    "Ensemble": "mcsgd.ensemble",
+    "Flow": "mcsgd.flow",
+    "Settings": "mcsgd.settings",
+    "integrate": "mcsgd.theory",
+    "problems": "mcsgd.problems",
+    "simulate": "mcsgd.simulate",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(_HOMES[name])
+    value = home if _HOMES[name] == f"mcsgd.{name}" and not hasattr(home, name) else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,146 @@
+"""The endpoint cloud, and the statistics of its mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsgd.errors import DivergedError
+from mcsgd.settings import Settings
+
+Array: TypeAlias = NDArray[np.float64]
+
+__all__ = ["Ensemble"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Endpoints of SGD trajectories from one start.
+
+    The independent unit is the trajectory, or the pair for reversed pairs: standard errors are
+    those of the mean over units. If a trajectory diverged, the mean over all orders does not
+    exist, and asking for it raises `DivergedError`; `finished()` is the explicit way to the
+    statistics conditional on finishing.
+
+    Attributes
+    ----------
+    settings : Settings
+    start : (d,)
+    endpoints : (n, d)
+        Row i is trajectory i; NaN where it diverged.
+    status : (n,) uint8
+        0 finished, 1 diverged.
+    snapshots : (n, len(settings.snapshots), d)
+        Parameters after the chosen epochs.
+    paths : (settings.paths, steps + 1, d)
+        Every step of the first trajectories.
+    flow_time : float
+        Time of the flow to compare with, epochs * m * eps.
+    batches : int
+        Number of batches, m.
+    left_out : int
+        Trajectories left out by `finished()`; statistics are conditional if it is not 0.
+    """
+
+    settings: Settings
+    start: Array
+    endpoints: Array
+    status: NDArray[np.uint8]
+    snapshots: Array
+    paths: Array
+    flow_time: float
+    batches: int
+    left_out: int = 0
+
+    @property
+    def diverged(self) -> int:
+        """Number of trajectories that left the finite numbers."""
+        return int(np.count_nonzero(self.status))
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether all trajectories are the same by construction: one is then the exact mean."""
+        return not self.settings.random or self.batches == 1
+
+    @property
+    def unit_name(self) -> str:
+        """Name of the independent unit."""
+        return {1: "trajectory", 2: "pair"}[self.settings.trajectories_per_unit]
+
+    def finished(self) -> Ensemble:
+        """Return the units all of whose trajectories finished."""
+        size = self.settings.trajectories_per_unit
+        keep = np.repeat((self.status.reshape(-1, size) == 0).all(axis=1), size)
+        return replace(
+            self,
+            endpoints=self.endpoints[keep],
+            status=self.status[keep],
+            snapshots=self.snapshots[keep],
+            left_out=self.left_out + int(np.count_nonzero(~keep)),
+        )
+
+    @cached_property
+    def units(self) -> Array:
+        """Deviations of the units' endpoints from `reference`, (number of units, d).
+
+        Raises
+        ------
+        DivergedError
+            If a trajectory diverged.
+        """
+        if self.diverged:
+            raise DivergedError(
+                f"{self.diverged} of {len(self.status)} trajectories diverged: the mean over all orders does "
+                "not exist. Take a smaller step size, or finished() for statistics conditional on finishing"
+            )
+        if not len(self.endpoints):
+            raise DivergedError(f"none of the {self.left_out} trajectories finished: there are no statistics")
+        size = self.settings.trajectories_per_unit
+        deviations: Array = self.endpoints - self.reference
+        return np.asarray(deviations.reshape(-1, size, deviations.shape[1]).mean(axis=1))
+
+    @property
+    def reference(self) -> Array:
+        """The point (d,) about which sums are accumulated: the first endpoint, so that nothing cancels."""
+        return np.asarray(self.endpoints[0])
+
+    @cached_property
+    def mean(self) -> Array:
+        """Mean endpoint, (d,)."""
+        return np.asarray(self.reference + self.units.mean(axis=0))
+
+    @cached_property
+    def mean_covariance(self) -> Array:
+        """Estimated covariance of `mean` (d, d): of the units, over their number. NaN for one unit."""
+        if self.deterministic:
+            return np.zeros((self.start.size, self.start.size))
+        count = len(self.units)
+        if count < 2:
+            return np.full((self.start.size, self.start.size), np.nan)
+        centred = self.units - self.units.mean(axis=0)
+        return np.asarray(centred.T @ centred / (count - 1) / count)
+
+    @cached_property
+    def standard_error(self) -> Array:
+        """Standard error of `mean`, (d,); NaN for one unit, 0 where there is no randomness."""
+        return np.asarray(np.sqrt(np.diag(self.mean_covariance)))
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Sample covariance of single endpoints, (d, d)."""
+        _ = self.units  # raises if the mean does not exist
+        deviations = self.endpoints - self.reference
+        count = len(deviations)
+        if count < 2:
+            return np.full((self.start.size, self.start.size), np.nan)
+        centred = deviations - deviations.mean(axis=0)
+        return np.asarray(centred.T @ centred / (count - 1))
+
+    def __repr__(self) -> str:
+        tail = f", {self.diverged} diverged" if self.diverged else ""
+        tail += f", {self.left_out} diverged left out" if self.left_out else ""
+        return f"Ensemble({len(self.endpoints)} trajectories, {self.start.size} parameters{tail})"

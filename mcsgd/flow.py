@@ -1,0 +1,41 @@
+"""A flow's path, as computed or as read from a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+__all__ = ["Flow"]
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """An integrated modified flow.
+
+    Attributes
+    ----------
+    field : str
+        Name of the vector field.
+    time : (p,)
+        Flow time, from 0 to epochs * m * eps; every epoch's end is among the points.
+    path : (p, d)
+    endpoint : (d,)
+        Where the flow is at the last time; NaN if it could not be integrated so far.
+    message : str
+        Empty, or why the integration ended early.
+    """
+
+    field: str
+    time: Array
+    path: Array
+    endpoint: Array
+    message: str = ""
+
+    def __repr__(self) -> str:
+        state = self.message or f"time 0 to {self.time[-1]:g}"
+        return f"Flow({self.field}, {state}, endpoint {np.array2string(self.endpoint, threshold=6)})"

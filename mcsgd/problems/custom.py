@@ -1,0 +1,241 @@
+"""The user's own loss: a plain Python gradient function, compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mcsgd.checks import Checks
+from mcsgd.errors import InputError, McsgdWarning
+from mcsgd.kernels.jit import INDICES, VECTOR
+from mcsgd.problems.base import Array, Batch, Kernels, Problem
+
+COMPLEX_STEP = 1e-30
+RELATIVE_STEP = 7e-4  # 2^(-52/5): balances the truncation step^4 against rounding / step
+
+
+def _compile(argument: str, function: Callable[..., Any], types: tuple[Any, ...]) -> Any:
+    """Compile a user's function for float64, or say why it cannot be."""
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    try:
+        compiled.compile(types)
+    except numba.core.errors.NumbaError as error:
+        reason = str(error).strip()
+        raise InputError([(argument, f"must be code that numba can compile:\n{reason}")]) from None
+    return compiled
+
+
+def _data_item(checks: Checks, position: int, item: Any) -> Any:
+    """Check one entry of the data tuple: a number, or an array copied to float64 or int64."""
+    if np.isscalar(item):
+        return item
+    array = np.array(item)
+    if array.dtype.kind in "iub":
+        array = array.astype(np.int64)
+        array.flags.writeable = False
+        return array
+    return checks.array(f"data[{position}]", item, (None,) * array.ndim, "an array")
+
+
+class Custom(Problem):
+    """A problem given by the user's own functions, written in the part of Python that numba compiles.
+
+    Parameters
+    ----------
+    gradient : callable
+        ``gradient(w, batch, data, out)`` fills `out` (d,) with the gradient of the batch's mean loss
+        at `w` (d,); `batch` (b,) holds the indices of its examples (int64).
+    data : tuple
+        Arrays and numbers, handed to the functions as they are (arrays as read-only copies, real
+        ones in float64, integer ones in int64).
+    parameters, examples, batch_size : int
+        d, N and B; if B does not divide N, the last batch is smaller (see `Problem`).
+    loss : callable, optional
+        ``loss(w, batch, data) -> float``. If given, the gradient is checked against it once.
+    hessian_vector : callable, optional
+        ``hessian_vector(w, batch, data, v, out)``. If not given, it comes from the gradient: by a
+        complex step where the gradient compiles for complex w and is analytic (exact to rounding),
+        else by a 4th-order central difference (relative error about 1e-10). The attribute
+        `derivatives` says which: "formula", "complex step" or "central difference".
+    check_at : (d,), optional
+        Where the checks are made; a fixed random point near the origin if not given.
+
+    Raises
+    ------
+    InputError
+        If an argument is wrong or a function does not compile.
+
+    Warns
+    -----
+    McsgdWarning
+        If the gradient does not agree with the loss; the worst coordinate is named.
+
+    Examples
+    --------
+    >>> def gradient(w, batch, data, out):
+    ...     (x,) = data
+    ...     out[:] = 0.0
+    ...     for i in batch:
+    ...         out += (w - x[i]) ** 3 / batch.size
+    >>> import numpy as np
+    >>> problem = Custom(gradient, (np.eye(4),), parameters=4, examples=4, batch_size=2)
+    >>> problem.derivatives
+    'complex step'
+    """
+
+    kind = "custom"
+
+    def __init__(
+        self,
+        gradient: Callable[..., None],
+        data: tuple[Any, ...],
+        parameters: int,
+        examples: int,
+        batch_size: int,
+        loss: Callable[..., float] | None = None,
+        hessian_vector: Callable[..., None] | None = None,
+        check_at: ArrayLike | None = None,
+    ) -> None:
+        checks = Checks()
+        parameters = checks.integer("parameters", parameters, at_least=1)
+        examples = checks.integer("examples", examples, at_least=1)
+        if not isinstance(data, tuple) or not data:
+            checks.fail("data", f"must be a tuple of at least one array or number, got {type(data).__name__}")
+            data = (0.0,)
+        held = tuple(_data_item(checks, i, item) for i, item in enumerate(data))
+        for name, function in (("gradient", gradient), ("loss", loss), ("hessian_vector", hessian_vector)):
+            if not callable(function) and (name == "gradient" or function is not None):
+                checks.fail(name, f"must be a function, got {function!r}")
+        checks.done()
+        self._sources = [_source(f) for f in (gradient, loss, hessian_vector) if f is not None]
+        types = (VECTOR, INDICES, numba.typeof(held))
+        kernels = Kernels(
+            loss=loss and _compile("loss", loss, types),
+            gradient=_compile("gradient", gradient, (*types, VECTOR)),
+            hessian_vector=hessian_vector
+            and _compile("hessian_vector", hessian_vector, (*types, VECTOR, VECTOR)),
+            third_derivative=None,
+        )
+        super().__init__(kernels, held, examples, parameters, batch_size)
+        near = np.random.default_rng(0).normal(size=parameters) * 0.1 if check_at is None else check_at
+        point = self._vector("check_at", near)
+        self.derivatives = "formula" if hessian_vector else self._pick_derivative(gradient, point)
+        if loss is not None:
+            self._check_gradient(point)
+
+    def digest(self) -> str:
+        """Return a hash of the data and of the functions' source."""
+        return hashlib.sha256("\0".join([super().digest(), *self._sources]).encode()).hexdigest()
+
+    def loss(self, w: ArrayLike, batch: Batch = None) -> float:
+        """Loss at w; see `Problem.loss`. Raises InputError if no loss was given."""
+        if self.kernels.loss is None:
+            raise InputError([("loss", "was not given for this custom problem")])
+        return super().loss(w, batch)
+
+    # Derivatives from the gradient ------------------------------------------------------------
+
+    def hessian_vector(self, w: ArrayLike, v: ArrayLike, batch: Batch = None) -> Array:
+        """Hessian times v, (d,); see `derivatives` for how."""
+        point, direction = self._vector("w", w), self._vector("v", v)
+        curves = [self._curve(point, rows, direction) for rows in self._rows(batch)]
+        return np.asarray(np.mean(curves, axis=0))
+
+    def third_derivative(self, w: ArrayLike, u: ArrayLike, v: ArrayLike, batch: Batch = None) -> Array:
+        """T[u, v] (d,) by a 4th-order central difference of the Hessian-vector product along u."""
+        point, a, b = (self._vector(name, x) for name, x in (("w", w), ("u", u), ("v", v)))
+
+        def third(rows: NDArray[np.int64]) -> Array:
+            return _central(lambda x: self._curve(x, rows, b), point, a)
+
+        return np.asarray(np.mean([third(rows) for rows in self._rows(batch)], axis=0))
+
+    def hessian_vectors(self, w: Array, V: Array) -> Array:
+        """H_k V_k for all batches, (m, d)."""
+        V = np.broadcast_to(V, (self.batches, self.parameters))
+        return np.array([self.hessian_vector(w, V[k], k) for k in range(self.batches)])
+
+    def third_derivatives(self, w: Array, U: Array, V: Array) -> Array:
+        """T_k[U_k, V_k] for all batches, (m, d)."""
+        shape = (self.batches, self.parameters)
+        U, V = np.broadcast_to(U, shape), np.broadcast_to(V, shape)
+        return np.array([self.third_derivative(w, U[k], V[k], k) for k in range(self.batches)])
+
+    def _slope(self, w: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+        out = np.empty_like(w)
+        kernel = self._complex_gradient if np.iscomplexobj(w) else self.kernels.gradient
+        kernel(w, rows, self.data, out)
+        return out
+
+    def _curve(self, w: Array, rows: NDArray[np.int64], v: Array) -> Array:
+        if self.kernels.hessian_vector is not None:
+            out = np.empty_like(w)
+            self.kernels.hessian_vector(w, rows, self.data, v, out)
+            return out
+        if self.derivatives == "complex step":
+            return np.asarray(self._slope(w + 1j * COMPLEX_STEP * v, rows).imag / COMPLEX_STEP)
+        return _central(lambda x: self._slope(x, rows), w, v)
+
+    def _pick_derivative(self, gradient: Callable[..., None], w: Array) -> str:
+        """Use the complex step if the gradient compiles for it and agrees with a central difference."""
+        self.derivatives = "complex step"
+        self._complex_gradient = numba.njit(nogil=True, error_model="numpy")(gradient)
+        rows = self._rows(0)[0]
+        v = np.random.default_rng(1).normal(size=w.size)
+        difference = _central(lambda x: self._slope(x, rows), w, v)
+        try:
+            with warnings.catch_warnings():  # a discarded imaginary part is a sign, not the user's concern
+                warnings.simplefilter("error")
+                step = self._curve(w, rows, v)
+        except (numba.core.errors.NumbaError, Warning, TypeError):
+            return "central difference"
+        scale = np.abs(difference).max() + np.finfo(float).tiny
+        return "complex step" if np.abs(step - difference).max() < 1e-6 * scale else "central difference"
+
+    def _check_gradient(self, w: Array) -> None:
+        """Warn, naming the worst coordinate, if the gradient is not the loss's."""
+        rows = self._rows(0)[0]
+        gradient = self._slope(w, rows)
+        expected = np.array(
+            [
+                _central(lambda x: np.array(self.kernels.loss(x, rows, self.data)), w, unit)
+                for unit in np.eye(w.size)
+            ]
+        )
+        off = np.abs(gradient - expected)
+        worst = int(np.nanargmax(np.where(np.isfinite(off), off, np.inf)))
+        if not off[worst] <= 1e-6 * (
+            np.abs(expected).max() + 1e-3 * abs(self.kernels.loss(w, rows, self.data))
+        ):
+            warnings.warn(
+                f"gradient does not agree with loss: worst at coordinate {worst}, where it gives "
+                f"{gradient[worst]:.6g} and the loss's central difference gives {expected[worst]:.6g}",
+                McsgdWarning,
+                stacklevel=3,
+            )
+
+
+def _central(function: Callable[[Array], Array], w: Array, v: Array) -> Array:
+    """Derivative of a function along v by the 4th-order central difference."""
+    length = float(np.linalg.norm(v))
+    if length == 0.0:
+        return np.zeros_like(function(w))
+    h = RELATIVE_STEP * max(1.0, float(np.linalg.norm(w))) / length
+    near = function(w + h * v) - function(w - h * v)
+    far = function(w + 2 * h * v) - function(w - 2 * h * v)
+    return np.asarray((8 * near - far) / (12 * h))
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """Return what identifies a function across processes: its source, else its bytecode."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return repr((function.__code__.co_code, function.__code__.co_consts, function.__code__.co_names))

@@ -1,0 +1,70 @@
+"""A network with one hidden tanh layer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mcsgd.checks import Checks
+from mcsgd.kernels import network
+from mcsgd.problems.base import Kernels, Problem
+from mcsgd.problems.regression import check_labels
+
+
+class TanhNetwork(Problem):
+    """One hidden layer: o_i = W2 tanh(W1 x_i + b1) + b2, plus (l2/2) |w|^2 on all parameters.
+
+    The parameters are W1 (h, p), b1 (h), W2 (K, h), b2 (K), flattened in this order,
+    d = h (p + 1) + K (h + 1).
+
+    Parameters
+    ----------
+    X : (N, p)
+    y : (N,) or (N, K)
+        Targets for the squared error; labels 0, ..., K - 1 (N,) for softmax.
+    batch_size : int
+        B; if it does not divide N, the last batch is smaller (see `Problem`).
+    hidden : int
+        Number of hidden units, h.
+    output : {"squared", "softmax"}
+        Loss |o_i - y_i|^2 / 2, or cross entropy -log softmax(o_i)[y_i].
+    l2 : float
+        Strength of the quadratic penalty, >= 0.
+
+    Raises
+    ------
+    InputError
+        Naming every argument that is wrong.
+    """
+
+    kind = "tanh-network"
+
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        batch_size: int,
+        hidden: int,
+        output: str = "squared",
+        l2: float = 0.0,
+    ) -> None:
+        checks = Checks()
+        inputs = checks.array("X", X, (None, None), "one example a row")
+        hidden = checks.integer("hidden", hidden, at_least=1, at_most=100_000)
+        output = checks.choice("output", output, ("squared", "softmax"))
+        l2 = checks.number("l2", l2, at_least=0)
+        if output == "softmax":
+            labels = check_labels(checks, y, len(inputs))
+            targets = np.eye(max(int(labels.max()) + 1, 1))[labels] if not checks.issues else np.ones((1, 1))
+        else:
+            shape = (len(inputs),) if np.ndim(y) == 1 else (len(inputs), None)
+            targets = checks.array("y", y, shape, "targets for each row of X").reshape(-1, 1)
+            if np.ndim(y) == 2 and not checks.issues:
+                targets = targets.reshape(len(inputs), -1)
+        targets.flags.writeable = False
+        outputs = targets.shape[1]
+        kernels = Kernels(network.loss, network.gradient, network.hessian_vector, network.third_derivative)
+        code = network.SOFTMAX if output == "softmax" else network.SQUARED
+        parameters = hidden * (inputs.shape[1] + 1) + outputs * (hidden + 1)
+        data = (inputs, targets, hidden, code, l2)
+        super().__init__(kernels, data, len(inputs), parameters, batch_size, checks)

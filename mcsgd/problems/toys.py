@@ -1,0 +1,81 @@
+"""Problems small enough to think about: the a b x factorisation, and quadratic batches."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mcsgd.checks import Checks
+from mcsgd.kernels import toys
+from mcsgd.problems.base import Kernels, Problem
+
+
+class ScalarFactorization(Problem):
+    """The toy of Barrett and Dherin (2021): C_i(a, b) = (a b x_i - y_i)^2 / 2, w = (a, b).
+
+    Parameters
+    ----------
+    x, y : (N,)
+        Inputs and targets. The paper's have N = 1: x = 1, y = 0.6, started from (2.8, 3.5).
+    batch_size : int
+
+    Raises
+    ------
+    InputError
+        If x and y are not finite vectors of equal length, or the batch size does not fit.
+
+    Examples
+    --------
+    >>> problem = ScalarFactorization(x=[1.0], y=[0.6])
+    >>> problem.gradient([1.0, 2.0]).tolist()
+    [2.8, 1.4]
+    """
+
+    kind = "scalar-factorization"
+
+    def __init__(self, x: ArrayLike, y: ArrayLike, batch_size: int = 1) -> None:
+        checks = Checks()
+        inputs = checks.array("x", x, (None,), "a vector")
+        targets = checks.array("y", y, (len(inputs),), "a vector as long as x")
+        kernels = Kernels(
+            toys.factorization_loss,
+            toys.factorization_gradient,
+            toys.factorization_hessian_vector,
+            toys.factorization_third_derivative,
+        )
+        super().__init__(kernels, (inputs, targets), len(inputs), 2, batch_size, checks)
+
+
+class Quadratic(Problem):
+    """Quadratic losses with their own Hessian and centre: C_i(w) = (w - c_i)^T H_i (w - c_i) / 2.
+
+    Parameters
+    ----------
+    hessians : (N, d, d)
+        Symmetric; any sign.
+    centers : (N, d)
+    batch_size : int
+        1 makes each of them a batch.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, a Hessian is not symmetric, or the batch size does not fit.
+    """
+
+    kind = "quadratic"
+
+    def __init__(self, hessians: ArrayLike, centers: ArrayLike, batch_size: int = 1) -> None:
+        checks = Checks()
+        c = checks.array("centers", centers, (None, None), "one centre a row")
+        H = checks.array("hessians", hessians, (len(c), c.shape[1], c.shape[1]), "a stack of matrices")
+        skew = np.abs(H - H.transpose(0, 2, 1)).max(axis=(1, 2))
+        if (skew > 1e-12 * np.abs(H).max(axis=(1, 2))).any():
+            checks.fail("hessians", f"must be symmetric, got [{skew.argmax()}] off by {skew.max():g}")
+        kernels = Kernels(
+            toys.quadratic_loss,
+            toys.quadratic_gradient,
+            toys.quadratic_hessian_vector,
+            toys.quadratic_third_derivative,
+        )
+        super().__init__(kernels, (H, c), len(c), c.shape[1], batch_size, checks)

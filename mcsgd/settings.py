@@ -1,0 +1,171 @@
+"""How SGD is run and how often: step size, epochs, sampling, and the ensemble's design."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mcsgd.checks import Checks
+
+if TYPE_CHECKING:
+    from mcsgd.problems import Problem
+
+__all__ = ["DESIGNS", "SAMPLINGS", "Sampling", "Settings"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A sampling scheme: which batch comes next."""
+
+    name: str
+    summary: str
+    random: bool = True
+
+
+SAMPLINGS = {
+    sampling.name: sampling
+    for sampling in (
+        Sampling("random-order", "fixed batches, each once an epoch, in a fresh random order"),
+        Sampling("reshuffle-examples", "new batches every epoch from a random permutation of the examples"),
+        Sampling("shuffle-once", "fixed batches in one random order, kept for all epochs"),
+        Sampling("with-replacement", "m independent draws from the fixed batches an epoch"),
+        Sampling("given-order", "fixed batches in the given order, the same in all epochs", random=False),
+        Sampling("full-batch", "gradient descent: one step an epoch, on all examples", random=False),
+    )
+}
+
+DESIGNS = {
+    "independent": "every trajectory draws its own orders",
+    "reversed-pairs": "trajectory 2p + 1 visits the batches of trajectory 2p backwards in every epoch",
+}
+
+STEP_SIZE_LIMIT = 1e6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of an ensemble of SGD trajectories. Immutable.
+
+    Parameters
+    ----------
+    step_size : float
+        eps > 0 (at most 1e6: rescale the loss beyond that).
+    epochs : int
+        Passes through the data, each of m steps and flow time m eps (with full-batch: 1 step, eps).
+    trajectories : int
+        Size of the ensemble.
+    seed : int
+        0 <= seed < 2^63. Trajectory i is a function of (problem, start, settings, seed, i) alone.
+    sampling : str
+        A key of `SAMPLINGS`; random-order by default.
+    design : str
+        A key of `DESIGNS`; reversed-pairs needs an even number of trajectories.
+    order : sequence of int
+        For given-order: every batch index 0..m-1 once.
+    snapshots : sequence of int
+        Epochs (1..epochs) after which the parameters are kept.
+    paths : int
+        Of so many of the first trajectories, every step is kept (for pictures).
+
+    Raises
+    ------
+    InputError
+        Naming every argument that is wrong.
+    """
+
+    step_size: float
+    epochs: int = 1
+    trajectories: int = 1000
+    seed: int = 0
+    sampling: str = "random-order"
+    design: str = "independent"
+    order: Sequence[int] = ()
+    snapshots: Sequence[int] = ()
+    paths: int = 0
+
+    def __post_init__(self) -> None:
+        checks = Checks()
+        checked: dict[str, Any] = {
+            "step_size": checks.number("step_size", self.step_size, above=0, at_most=STEP_SIZE_LIMIT),
+            "epochs": checks.integer("epochs", self.epochs, at_least=1, at_most=2**32 - 1),
+            "trajectories": checks.integer("trajectories", self.trajectories, at_least=1),
+            "seed": checks.integer("seed", self.seed, at_least=0),
+            "sampling": checks.choice("sampling", self.sampling, SAMPLINGS),
+            "design": checks.choice("design", self.design, DESIGNS),
+            "order": _integers(checks, "order", self.order, at_least=0),
+            "snapshots": _integers(checks, "snapshots", self.snapshots, at_least=1),
+            "paths": checks.integer("paths", self.paths, at_least=0),
+        }
+        if not checks.issues:
+            _check_together(checks, **checked)
+        checks.done()
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def random(self) -> bool:
+        """Whether the sampling draws anything."""
+        return SAMPLINGS[self.sampling].random
+
+    @property
+    def trajectories_per_unit(self) -> int:
+        """Trajectories in one independent unit, over which standard errors are taken: 2 for pairs."""
+        return 2 if self.design == "reversed-pairs" else 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers, text and lists, as JSON and TOML have them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    def partition(self, problem: Problem) -> Problem:
+        """Return the problem in the batches that this sampling steps on: one batch for full-batch."""
+        return problem.with_batch_size(problem.examples) if self.sampling == "full-batch" else problem
+
+    def check_with(self, problem: Problem) -> None:
+        """Raise InputError if a setting does not fit the problem."""
+        checks = Checks()
+        batches = problem.batches
+        if self.sampling == "given-order" and sorted(self.order) != list(range(batches)):
+            checks.fail(
+                "order",
+                f"must hold each of the {batches} batches 0..{batches - 1} once, got {list(self.order)}",
+            )
+        checks.done()
+
+    def flow_time(self, problem: Problem) -> float:
+        """Return the flow time of the whole run, epochs * m * eps."""
+        return self.epochs * self.partition(problem).batches * self.step_size
+
+
+def _integers(checks: Checks, argument: str, values: Any, at_least: int) -> tuple[int, ...]:
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        checks.fail(argument, f"must be a list of integers, got {values!r}")
+        return ()
+    return tuple(checks.integer(f"{argument}[{i}]", v, at_least) for i, v in enumerate(values))
+
+
+def _check_together(
+    checks: Checks,
+    *,
+    epochs: int,
+    trajectories: int,
+    sampling: str,
+    design: str,
+    order: tuple[int, ...],
+    snapshots: tuple[int, ...],
+    paths: int,
+    **_: Any,
+) -> None:
+    """Checks that concern two settings at once."""
+    if design == "reversed-pairs" and trajectories % 2:
+        checks.fail("trajectories", f"must be even with design reversed-pairs, got {trajectories}")
+    if design == "reversed-pairs" and not SAMPLINGS[sampling].random:
+        checks.fail("design", f"reversed-pairs needs a random order, and sampling {sampling} has none")
+    if order and sampling != "given-order":
+        checks.fail("order", f"belongs to sampling given-order, got sampling {sampling}")
+    if sampling == "given-order" and not order:
+        checks.fail("order", "is needed with sampling given-order")
+    if list(snapshots) != sorted(set(snapshots)) or (snapshots and snapshots[-1] > epochs):
+        checks.fail("snapshots", f"must be ascending epochs in 1..{epochs}, got {list(snapshots)}")
+    if paths > trajectories:
+        checks.fail("paths", f"must be <= trajectories, {trajectories}; got {paths}")

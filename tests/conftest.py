@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from mcsgd.problems import (
+    LinearRegression,
+    LogisticRegression,
+    Quadratic,
+    ScalarFactorization,
+    SoftmaxRegression,
+    TanhNetwork,
+)
+
+
+def make_problems():
+    """One of each kind, all with a smaller last batch where there are batches to cut."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(11, 3))
+    A = rng.normal(size=(4, 3, 3))
+    labels = np.arange(11) % 3
+    return {
+        "scalar-factorization": ScalarFactorization([1.0, 0.5, 2.0, 1.5], [0.6, 1.0, 0.2, 0.9]),
+        "quadratic": Quadratic(A @ A.transpose(0, 2, 1) + np.eye(3), rng.normal(size=(4, 3))),
+        "linear": LinearRegression(X, rng.normal(size=11), 3, 0.1),
+        "logistic": LogisticRegression(X, np.arange(11) % 2, 3, 0.1),
+        "softmax": SoftmaxRegression(X, labels, 3, 0.1),
+        "tanh-network": TanhNetwork(X, rng.normal(size=(11, 2)), 3, hidden=4, l2=0.1),
+        "tanh-network-softmax": TanhNetwork(X, labels, 3, hidden=4, output="softmax", l2=0.1),
+    }
+
+
+PROBLEMS = make_problems()
+
+
+@pytest.fixture(params=PROBLEMS)
+def problem(request):
+    return PROBLEMS[request.param]
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """The a b x toy with four batches of unequal Hessians."""
+    return PROBLEMS["scalar-factorization"]

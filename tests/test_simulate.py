@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from reference import epoch
+
+from mcsgd.errors import DivergedError
+from mcsgd.kernels import draws
+from mcsgd.problems import Quadratic
+from mcsgd.settings import Settings
+from mcsgd.simulate import simulate
+
+SAMPLINGS = ["random-order", "reshuffle-examples", "shuffle-once", "with-replacement"]
+
+
+def start_of(problem):
+    return np.random.default_rng(2).normal(size=problem.parameters) * 0.5
+
+
+def test_against_plain_reference(problem):
+    settings = Settings(0.01, epochs=2, trajectories=3, seed=9)
+    w0 = start_of(problem)
+    cloud = simulate(problem, w0, settings)
+    for t in range(3):
+        w = w0
+        for e in range(2):
+            rows, sequence = np.empty(problem.examples, np.int64), np.empty(problem.batches, np.int64)
+            draws.random_order(9, t, e, np.arange(problem.batches), rows, sequence)
+            w = epoch(problem, w, 0.01, sequence)
+        np.testing.assert_allclose(cloud.endpoints[t], w, rtol=1e-14)
+
+
+def test_reshuffled_examples_against_plain_reference(problem):
+    w0 = start_of(problem)
+    cloud = simulate(problem, w0, Settings(0.01, trajectories=2, sampling="reshuffle-examples"))
+    for t in range(2):
+        rows, sequence = np.empty(problem.examples, np.int64), np.empty(problem.batches, np.int64)
+        draws.reshuffle_examples(0, t, 0, np.arange(problem.batches), rows, sequence)
+        w = w0
+        for k in range(problem.batches):
+            batch = rows[k * problem.batch_size : (k + 1) * problem.batch_size]
+            w = w - 0.01 * problem.gradient(w, batch)
+        np.testing.assert_allclose(cloud.endpoints[t], w, rtol=1e-14)
+
+
+@pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_bytes_do_not_depend_on_threads_blocks_or_number(toy, sampling, design):
+    settings = Settings(0.05, epochs=3, trajectories=60, sampling=sampling, design=design, snapshots=(1, 3))
+    w0 = start_of(toy)
+    whole = simulate(toy, w0, settings, workers=1)
+    for workers, block_size in [(2, 7), (3, 1), (3, 60), (2, 13)]:
+        other = simulate(toy, w0, settings, workers=workers, block_size=block_size)
+        assert other.endpoints.tobytes() == whole.endpoints.tobytes()
+        assert other.snapshots.tobytes() == whole.snapshots.tobytes()
+    fewer = Settings(0.05, epochs=3, trajectories=22, sampling=sampling, design=design)
+    assert simulate(toy, w0, fewer).endpoints.tobytes() == whole.endpoints[:22].tobytes()
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "shuffle-once", "with-replacement"])
+def test_pairs_visit_batches_backwards_in_every_epoch(toy, sampling):
+    """The quadratic problem of one step matrix per batch makes the order readable off the path."""
+    settings = Settings(0.05, epochs=3, trajectories=4, sampling=sampling, design="reversed-pairs", paths=4)
+    paths = simulate(toy, start_of(toy), settings).paths
+    m = toy.batches
+
+    def visited(path):
+        steps = [
+            [np.abs(path[s] - 0.05 * toy.gradient(path[s], k) - path[s + 1]).max() for k in range(m)]
+            for s in range(3 * m)
+        ]
+        return np.argmin(steps, axis=1).reshape(3, m)
+
+    for p in (0, 1):
+        assert np.array_equal(visited(paths[2 * p])[:, ::-1], visited(paths[2 * p + 1]))
+
+
+def test_snapshots_and_paths_agree_with_endpoints(toy):
+    settings = Settings(0.05, epochs=3, trajectories=5, snapshots=(1, 3), paths=2)
+    cloud = simulate(toy, start_of(toy), settings)
+    np.testing.assert_array_equal(cloud.snapshots[:, 1], cloud.endpoints)
+    np.testing.assert_array_equal(cloud.paths[:, -1], cloud.endpoints[:2])
+    np.testing.assert_array_equal(cloud.paths[:, toy.batches], cloud.snapshots[:2, 0])
+    np.testing.assert_array_equal(cloud.paths[:, 0], np.broadcast_to(cloud.start, (2, 2)))
+
+
+def test_given_order_and_full_batch(toy):
+    w0 = start_of(toy)
+    cloud = simulate(toy, w0, Settings(0.05, trajectories=1, sampling="given-order", order=(2, 0, 3, 1)))
+    np.testing.assert_allclose(cloud.mean, epoch(toy, w0, 0.05, [2, 0, 3, 1]), rtol=1e-15)
+    full = simulate(toy, w0, Settings(0.05, epochs=3, trajectories=1, sampling="full-batch"))
+    w = w0
+    for _ in range(3):
+        w = w - 0.05 * toy.gradient(w, np.arange(4))
+    np.testing.assert_allclose(full.mean, w, rtol=1e-15)
+    assert full.flow_time == pytest.approx(0.15)
+
+
+def test_conserved_quantity_of_the_factorization(toy):
+    """A step multiplies a^2 - b^2 by exactly 1 - eps^2 r^2, r = x (a b x - y)."""
+    cloud = simulate(toy, [2.8, 3.5], Settings(0.01, trajectories=1, paths=1))
+    x, y = toy.data
+    a, b = cloud.paths[0].T
+    for s in range(toy.batches):
+        ratio = (a[s + 1] ** 2 - b[s + 1] ** 2) / (a[s] ** 2 - b[s] ** 2)
+        expected = 1 - (0.01 * x * (a[s] * b[s] * x - y)) ** 2
+        assert np.abs(ratio / expected - 1).min() < 1e-12
+
+
+def test_divergence_is_recorded_and_leaves_others_alone():
+    """With replacement, only trajectories that draw the steep batch often enough overflow."""
+    problem = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
+    settings = Settings(0.5, epochs=2, trajectories=40, sampling="with-replacement", snapshots=(1, 2))
+    cloud = simulate(problem, [1.0], settings, workers=1)
+    gone = cloud.status == 1
+    assert 0 < cloud.diverged == gone.sum() < 40
+    assert np.isnan(cloud.endpoints[gone]).all()
+    assert np.isfinite(cloud.endpoints[~gone]).all()
+    for t in np.flatnonzero(~gone):
+        alone = simulate(problem, [1.0], settings, block_size=1).endpoints[t]
+        assert alone.tobytes() == cloud.endpoints[t].tobytes()
+    with pytest.raises(DivergedError, match=f"{gone.sum()} of 40 trajectories diverged"):
+        _ = cloud.mean
+    kept = cloud.finished()
+    assert kept.left_out == gone.sum()
+    np.testing.assert_allclose(kept.mean, cloud.endpoints[~gone].mean(axis=0), rtol=1e-12)

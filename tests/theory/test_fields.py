@@ -1,0 +1,90 @@
+"""Orders of the modified flows, as slopes of |exact mean - flow| when the step size is halved."""
+
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+from reference import epoch, exact_mean
+
+from mcsgd.problems import ScalarFactorization
+from mcsgd.settings import Settings
+from mcsgd.theory import integrate
+
+START = np.array([1.2, 0.7])
+STEPS = 0.02 / 2.0 ** np.arange(5)
+
+
+def slopes(errors):
+    return np.log2(np.array(errors)[:-1] / np.array(errors)[1:])
+
+
+def errors(toy, field, exact, **settings):
+    found = []
+    for eps in STEPS:
+        flow = integrate(toy, START, Settings(eps, **settings), field)
+        found.append(np.linalg.norm(exact(eps) - flow.endpoint))
+    return found
+
+
+@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 2), ("sgd", 3)])
+def test_random_order_one_epoch(toy, field, order):
+    measured = slopes(errors(toy, field, lambda eps: exact_mean(toy, START, eps)))
+    assert measured[-1] == pytest.approx(order, abs=0.06)
+
+
+@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 3), ("sgd", 2)])
+@pytest.mark.filterwarnings("ignore:field sgd does not belong")
+def test_with_replacement_one_epoch(toy, field, order):
+    sequences = list(product(range(toy.batches), repeat=toy.batches))
+
+    def exact(eps):
+        return START + np.mean([epoch(toy, START, eps, s) - START for s in sequences], axis=0)
+
+    measured = slopes(errors(toy, field, exact, sampling="with-replacement"))
+    assert measured[-1] == pytest.approx(order, abs=0.06)
+
+
+@pytest.mark.parametrize(("examples", "batch_size"), [(6, 2), (6, 3), (5, 2)])
+def test_reshuffled_examples_one_epoch(examples, batch_size):
+    """Also where the last batch is smaller: k2 = (m - 1)/(N - 1)."""
+    rng = np.random.default_rng(3)
+    problem = ScalarFactorization(rng.uniform(0.5, 2, examples), rng.normal(size=examples), batch_size)
+
+    def exact(eps):
+        ends = []
+        for order in permutations(range(examples)):
+            w = START
+            for k in range(problem.batches):
+                w = w - eps * problem.gradient(w, list(order[k * batch_size : (k + 1) * batch_size]))
+            ends.append(w - START)
+        return START + np.mean(ends, axis=0)
+
+    wanted = {"gradient": 2, "gd": 2, "sgd": 3}
+    means = {eps: exact(eps) for eps in STEPS[-2:]}
+    for field, order in wanted.items():
+        found = []
+        for eps, mean in means.items():
+            flow = integrate(problem, START, Settings(eps, sampling="reshuffle-examples"), field)
+            found.append(np.linalg.norm(mean - flow.endpoint))
+        assert slopes(found)[-1] == pytest.approx(order, abs=0.1)
+
+
+@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 2), ("sgd", 3)])
+def test_given_order_one_epoch(toy, field, order):
+    pi = (2, 0, 3, 1)
+    measured = slopes(
+        errors(toy, field, lambda eps: epoch(toy, START, eps, pi), sampling="given-order", order=pi)
+    )
+    assert measured[-1] == pytest.approx(order, abs=0.06)
+
+
+@pytest.mark.parametrize(("field", "order"), [("gradient", 1), ("gd", 2)])
+def test_full_batch_at_fixed_time(toy, field, order):
+    found = []
+    for epochs in (16, 32, 64):
+        settings = Settings(0.8 / epochs / 4, epochs=epochs, sampling="full-batch")
+        w = START
+        for _ in range(epochs):
+            w = w - settings.step_size * toy.gradient(w, np.arange(4))
+        found.append(np.linalg.norm(w - integrate(toy, START, settings, field).endpoint))
+    assert slopes(found)[-1] == pytest.approx(order, abs=0.06)
