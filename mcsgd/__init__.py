@@ -9,10 +9,15 @@ __version__ = "0.1.0"
 
 # Public names and where they live, imported on first use: looking at a file needs no numba.
 _HOMES = {
+    "Comparison": "mcsgd.compare",
     "Ensemble": "mcsgd.ensemble",
+    "Experiment": "mcsgd.experiment",
     "Flow": "mcsgd.flow",
+    "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
+    "compare": "mcsgd.compare",
     "integrate": "mcsgd.theory",
+    "load": "mcsgd.storage",
     "problems": "mcsgd.problems",
     "simulate": "mcsgd.simulate",
 }

@@ -42,6 +42,10 @@ class Ensemble:
         Time of the flow to compare with, epochs * m * eps.
     batches : int
         Number of batches, m.
+    fingerprint : str
+        Hash of all that determines a trajectory's bytes: problem, start, settings, seed, stream.
+    stream_version : int
+        Version of the random stream that the orders were drawn from.
     left_out : int
         Trajectories left out by `finished()`; statistics are conditional if it is not 0.
     """
@@ -54,6 +58,8 @@ class Ensemble:
     paths: Array
     flow_time: float
     batches: int
+    fingerprint: str
+    stream_version: int
     left_out: int = 0
 
     @property

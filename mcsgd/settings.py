@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from mcsgd.checks import Checks
 if TYPE_CHECKING:
     from mcsgd.problems import Problem
 
-__all__ = ["DESIGNS", "SAMPLINGS", "Sampling", "Settings"]
+__all__ = ["DESIGNS", "SAMPLINGS", "SECTIONS", "Sampling", "Settings"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ DESIGNS = {
     "independent": "every trajectory draws its own orders",
     "reversed-pairs": "trajectory 2p + 1 visits the batches of trajectory 2p backwards in every epoch",
 }
+
+SECTIONS = {
+    "sgd": ("step_size", "epochs", "sampling", "order"),
+    "ensemble": ("trajectories", "seed", "design", "snapshots", "paths"),
+}
+"""The sections of an experiment file, and of a run's metadata, that hold the settings."""
 
 STEP_SIZE_LIMIT = 1e6
 
@@ -113,9 +119,18 @@ class Settings:
         """Trajectories in one independent unit, over which standard errors are taken: 2 for pairs."""
         return 2 if self.design == "reversed-pairs" else 1
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain numbers, text and lists, as JSON and TOML have them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+    def as_tables(self) -> dict[str, dict[str, Any]]:
+        """Return the settings by section of an experiment file, in plain numbers, text and lists."""
+        values = asdict(self)
+        return {
+            section: {n: list(values[n]) if isinstance(values[n], tuple) else values[n] for n in names}
+            for section, names in SECTIONS.items()
+        }
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any]) -> Settings:
+        """Return the settings that `as_tables` gave."""
+        return cls(**{name: tables[section][name] for section, names in SECTIONS.items() for name in names})
 
     def partition(self, problem: Problem) -> Problem:
         """Return the problem in the batches that this sampling steps on: one batch for full-batch."""

@@ -10,7 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Ensemble
@@ -18,7 +18,13 @@ from mcsgd.kernels import draws
 from mcsgd.kernels.jit import INDICES, compile_for, first_class
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.problems.base import Array, Problem
+from mcsgd.progress import Progress, shown
+from mcsgd.run import Run
 from mcsgd.settings import Settings
+from mcsgd.storage.fingerprint import fingerprint
+from mcsgd.storage.output import check_output
+from mcsgd.storage.provenance import Clock, provenance
+from mcsgd.storage.write import write_run
 
 __all__ = ["simulate"]
 
@@ -34,15 +40,14 @@ DRAWS = {
 WORK_PER_BLOCK = 1e8
 """Multiply-adds in a block, about a tenth of a second: progress and Ctrl-C act between blocks."""
 
-Progress = Callable[[int, int], None]
-
 
 def simulate(
     problem: Problem,
     start: ArrayLike,
     settings: Settings,
+    path: str | os.PathLike[str] | None = None,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress = False,
     block_size: int | None = None,
 ) -> Ensemble:
     """Run SGD trajectories from one start, in parallel.
@@ -56,10 +61,13 @@ def simulate(
     start : (d,)
         Where every trajectory starts.
     settings : Settings
+    path : path, optional
+        A new HDF5 file to write; `mcsgd.load` reads it. Kept in memory only by default.
     workers : int, optional
         Threads; by default as many as the cores this process may run on.
-    progress : callable, optional
-        Called with (trajectories done, trajectories in all) after each block.
+    progress : bool or callable
+        True shows a bar on standard error; a callable is called with (trajectories done,
+        trajectories in all) after each block.
     block_size : int, optional
         Trajectories a block; chosen from the work per trajectory by default.
 
@@ -71,16 +79,54 @@ def simulate(
     ------
     InputError
         If an argument is wrong.
+    OutputExistsError
+        If there is something at `path`, which is left alone.
+
+    Examples
+    --------
+    >>> from mcsgd import Settings, simulate
+    >>> from mcsgd.problems import ScalarFactorization
+    >>> problem = ScalarFactorization(x=[1.0, 2.0, 0.5], y=[0.6, 0.6, 0.6])
+    >>> cloud = simulate(problem, [1.0, 0.5], Settings(step_size=0.01, trajectories=100))
+    >>> cloud
+    Ensemble(100 trajectories, 2 parameters)
+    >>> cloud.mean.round(3).tolist()
+    [1.001, 0.502]
     """
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
-    workers = checks.integer("workers", workers or len(os.sched_getaffinity(0)), at_least=1)
-    size = checks.integer("block_size", block_size or _block_size(problem, settings), at_least=1)
+    threads = checks.integer("workers", _cores() if workers is None else workers, at_least=1)
+    size = _block_size(problem, settings) if block_size is None else block_size
+    size = checks.integer("block_size", size, at_least=1)
     _check_memory(checks, problem, settings)
     checks.done()
     settings.check_with(problem)
-    problem = settings.partition(problem)
-    plan = _plan(problem, w0, settings)
+    target = None if path is None else check_output(path)
+
+    clock = Clock()
+    identity = fingerprint(problem.digest(), w0, settings, draws.STREAM_VERSION)
+    with shown(progress) as report:
+        arrays = _run_blocks(settings.partition(problem), w0, settings, threads, size, report)
+    cloud = Ensemble(
+        settings,
+        w0,
+        *arrays,
+        settings.flow_time(problem),
+        settings.partition(problem).batches,
+        identity,
+        draws.STREAM_VERSION,
+    )
+    if target is not None:
+        description = {"problem": problem.describe(), **settings.as_tables()}
+        write_run(target, Run(cloud, {}, description, provenance(clock, threads)))
+    return cloud
+
+
+def _run_blocks(
+    problem: Problem, start: Array, settings: Settings, workers: int, size: int, report: Progress
+) -> tuple[Array, NDArray[np.uint8], Array, Array]:
+    """Return endpoints, status, snapshots and paths, filled block by block by a thread pool."""
+    plan = _plan(problem, start, settings)
     n, d = settings.trajectories, problem.parameters
     endpoints = np.empty((n, d))
     snapshots = np.empty((n, len(settings.snapshots), d))
@@ -98,14 +144,15 @@ def simulate(
     try:
         for future in as_completed([pool.submit(run_from, first) for first in range(0, n, size)]):
             done += future.result()
-            if progress is not None:
-                progress(done, n)
-    finally:
+            report(done, n)
+    finally:  # Ctrl-C acts between blocks
         pool.shutdown(cancel_futures=True)
+    return endpoints, status, snapshots, paths
 
-    return Ensemble(
-        settings, w0, endpoints, status, snapshots, paths, settings.flow_time(problem), problem.batches
-    )
+
+def _cores() -> int:
+    """Number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _plan(problem: Problem, start: Array, settings: Settings) -> Plan:

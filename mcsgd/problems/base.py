@@ -100,6 +100,15 @@ class Problem:
             f"{self.batches} batches of {self.batch_size})"
         )
 
+    def describe(self) -> dict[str, Any]:
+        """Return kind and sizes, as plain JSON."""
+        return {
+            "kind": self.kind,
+            "batch_size": self.batch_size,
+            "examples": self.examples,
+            "parameters": self.parameters,
+        }
+
     def digest(self) -> str:
         """Return a hash of all that determines the gradients: kind, data, batch size."""
         seen = hashlib.sha256(f"{self.kind} {self.batch_size}".encode())

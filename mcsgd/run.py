@@ -1,0 +1,33 @@
+"""A run: all that one HDF5 file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcsgd.ensemble import Ensemble
+from mcsgd.flow import Flow
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An ensemble, the flows it is compared with, and where both come from.
+
+    Attributes
+    ----------
+    cloud : Ensemble
+    flows : dict of Flow
+        By the name of the field.
+    experiment : dict
+        The experiment file's sections, defaults filled in.
+    provenance : dict
+        Software, parameters, environment, resources.
+    """
+
+    cloud: Ensemble
+    flows: Mapping[str, Flow] = field(default_factory=dict)
+    experiment: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all, and never in place of another."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mcsgd.errors import InputError, OutputExistsError
+
+
+def check_output(path: str | os.PathLike[str], argument: str = "path") -> Path:
+    """Say, before anything is computed, whether a new file can be made at `path`; touch nothing.
+
+    Directories that do not exist yet are made by `new_file`.
+
+    Raises
+    ------
+    OutputExistsError
+        If something is there.
+    InputError
+        If nothing can be made there.
+    """
+    target = Path(path).expanduser().absolute()
+    if os.path.lexists(target):
+        raise OutputExistsError(f"{argument}: {target} exists; it was not touched. Choose another name")
+    folder = target.parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"must be in a directory one can write to, got {target}: {error.strerror}"
+        raise InputError([(argument, message)]) from None
+    return target
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path in the same directory; move it to `path` when the block has ended well.
+
+    The file is on the disk before it gets its name. If the block fails, it is removed.
+
+    Raises
+    ------
+    OutputExistsError
+        If something came to be at `path` meanwhile. That is not touched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        _sync(temporary)
+        _name(temporary, path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give the file its name: by a hard link, which unlike a rename refuses to replace another file."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise OutputExistsError(f"{path} came to exist meanwhile; it was not touched") from None
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise OutputExistsError(f"{path} came to exist meanwhile; it was not touched") from None
+        os.replace(temporary, path)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or a directory's names, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

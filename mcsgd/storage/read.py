@@ -1,0 +1,82 @@
+"""Read a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsgd.ensemble import Ensemble
+from mcsgd.errors import FileFormatError
+from mcsgd.flow import Flow
+from mcsgd.run import Run
+from mcsgd.settings import Settings
+from mcsgd.storage.schema import open_run
+
+__all__ = ["load"]
+
+
+def load(path: str | os.PathLike[str]) -> Run:
+    """Read a run's HDF5 file, whole. Needs no numba and compiles nothing.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    FileFormatError
+        If it is not a run of mcsgd, is damaged, or was written by a newer major version.
+    """
+    with open_run(Path(path)) as file:
+        try:
+            return _read(file)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise FileFormatError(f"{path} is damaged: {error}") from error
+
+
+def _read(file: h5py.File) -> Run:
+    experiment = json.loads(file.attrs["experiment"])
+    settings = Settings.from_tables(experiment)
+    start = _array(file["start"])
+    endpoints = _array(file["endpoints"])
+    count, parameters, batches = len(endpoints), start.size, int(file.attrs["batches"])
+    steps = settings.epochs * batches + 1
+    cloud = Ensemble(
+        settings=settings,
+        start=start,
+        endpoints=endpoints,
+        status=_array(file["status"]),
+        snapshots=_optional(file, "snapshots", (count, len(settings.snapshots), parameters)),
+        paths=_optional(file, "paths", (settings.paths, steps, parameters)),
+        flow_time=float(file.attrs["flow_time"]),
+        batches=batches,
+        fingerprint=str(file.attrs["fingerprint"]),
+        stream_version=int(file.attrs["stream_version"]),
+    )
+    flows = {name: _flow(name, group) for name, group in file.get("flows", {}).items()}
+    if not (
+        endpoints.shape == (settings.trajectories, parameters)
+        and cloud.status.shape == (count,)
+        and cloud.snapshots.shape == (count, len(settings.snapshots), parameters)
+        and cloud.paths.shape == (settings.paths, steps, parameters)
+    ):
+        raise ValueError(f"the datasets' shapes do not fit {settings.trajectories} trajectories")
+    return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]))
+
+
+def _flow(name: str, group: h5py.Group) -> Flow:
+    message = str(group.attrs["message"])
+    return Flow(name, _array(group["time"]), _array(group["path"]), _array(group["endpoint"]), message)
+
+
+def _array(dataset: h5py.Dataset) -> NDArray[Any]:
+    values: NDArray[Any] = dataset[()]
+    return values
+
+
+def _optional(file: h5py.File, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    return _array(file[name]) if name in file else np.empty(shape)

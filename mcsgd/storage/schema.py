@@ -1,0 +1,76 @@
+"""What a run's HDF5 file looks like, and the one function that says whether a file is one.
+
+Root attributes
+    format, format_version (major, minor), stream_version, fingerprint, flow_time, batches;
+    experiment and provenance, each one JSON text
+/start (d), /endpoints (n, d), /status (n)
+    status: 0 finished, 1 diverged (its endpoint is NaN)
+/snapshots (n, epochs kept, d), /snapshot_epoch; /paths (p, steps + 1, d)
+    where the settings ask for them
+/flows/<field>/time (p), path (p, d), endpoint (d)
+    attribute message: empty, or why the integration ended early
+/statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
+    where trajectories diverged, the last three do not exist; in their place stands
+    /statistics/conditional_on_finishing with its own count
+/trajectory (n), /parameter (d), /epoch, /step
+    dimension scales, so that xarray names the coordinates
+
+Plain numbers and JSON text only: the file is read from R, Julia and MATLAB as well. No
+compression: most of a double's bits are noise here. Checksums (fletcher32) on all that is large.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from mcsgd.errors import FileFormatError, InputError
+
+FORMAT = "mcsgd"
+FORMAT_VERSION = (1, 0)
+"""A newer minor version can be read by this one; a newer major version cannot."""
+
+CHUNK_ROWS = 4096
+
+
+def open_run(path: Path) -> h5py.File:
+    """Open a run for reading.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    FileFormatError
+        If it is not a run of mcsgd, is damaged, or was written by a newer major version.
+    """
+    if not path.is_file():
+        raise InputError([("path", f"must be a run's HDF5 file, got {path}, which does not exist")])
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise FileFormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from None
+    try:
+        _check_version(path, file)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_version(path: Path, file: h5py.File) -> None:
+    if file.attrs.get("format") != FORMAT:
+        raise FileFormatError(
+            f"{path} is an HDF5 file, but not a run of mcsgd: it has no format attribute of ours"
+        )
+    try:
+        major, minor = (int(x) for x in file.attrs["format_version"])
+    except (KeyError, TypeError, ValueError):
+        raise FileFormatError(
+            f"{path} is damaged: its format_version is missing or not two numbers"
+        ) from None
+    if major > FORMAT_VERSION[0]:
+        raise FileFormatError(
+            f"{path} has format version {major}.{minor}, and this mcsgd reads up to {FORMAT_VERSION[0]}: "
+            "update mcsgd"
+        )

@@ -1,0 +1,131 @@
+"""Write a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsgd.ensemble import Ensemble
+from mcsgd.flow import Flow
+from mcsgd.run import Run
+from mcsgd.storage.output import new_file
+from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, FORMAT_VERSION
+
+Scales = Mapping[str, h5py.Dataset]
+
+
+def write_run(path: Path, run: Run) -> None:
+    """Write a run to a new file; it appears under its name when it is complete.
+
+    Raises
+    ------
+    OutputExistsError
+        If there is something at `path`.
+    """
+    with new_file(path) as temporary, h5py.File(temporary, "x") as file:
+        _write_attributes(file, run)
+        scales = _write_scales(file, run.cloud)
+        _write_cloud(file, run.cloud, scales)
+        for flow in run.flows.values():
+            _write_flow(file, flow, scales)
+        _write_statistics(file, run.cloud, scales)
+
+
+def _write_attributes(file: h5py.File, run: Run) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["format_version"] = np.array(FORMAT_VERSION, np.int64)
+    file.attrs["stream_version"] = np.int64(run.cloud.stream_version)
+    file.attrs["fingerprint"] = run.cloud.fingerprint
+    file.attrs["flow_time"] = run.cloud.flow_time
+    file.attrs["batches"] = np.int64(run.cloud.batches)
+    file.attrs["experiment"] = json.dumps(run.experiment)
+    file.attrs["provenance"] = json.dumps(run.provenance)
+
+
+def _write_scales(file: h5py.File, cloud: Ensemble) -> Scales:
+    ranges = {
+        "trajectory": (np.arange(len(cloud.endpoints)), "index of the trajectory"),
+        "parameter": (np.arange(cloud.start.size), "index of the parameter"),
+    }
+    if cloud.snapshots.size:
+        ranges["epoch"] = np.array(cloud.settings.snapshots), "epochs done"
+    if cloud.paths.size:
+        ranges["path"] = np.arange(len(cloud.paths)), "index of the trajectory"
+        ranges["step"] = np.arange(cloud.paths.shape[1]), "steps done"
+    scales = {}
+    for name, (values, meaning) in ranges.items():
+        scales[name] = file.create_dataset(name, data=values.astype(np.int64))
+        scales[name].attrs["long_name"] = meaning
+        scales[name].make_scale(name)
+    return scales
+
+
+def _write_cloud(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
+    arrays: list[tuple[str, NDArray[Any], str, list[str]]] = [
+        ("start", cloud.start, "parameters at the start", ["parameter"]),
+        ("endpoints", cloud.endpoints, "parameters after the last epoch", ["trajectory", "parameter"]),
+        ("status", cloud.status, "0 finished, 1 diverged", ["trajectory"]),
+    ]
+    if "epoch" in scales:
+        dimensions = ["trajectory", "epoch", "parameter"]
+        arrays.append(("snapshots", cloud.snapshots, "parameters after chosen epochs", dimensions))
+    if "path" in scales:
+        arrays.append(("paths", cloud.paths, "parameters after every step", ["path", "step", "parameter"]))
+    for name, values, meaning, dimensions in arrays:
+        _write_array(file, name, values, meaning, [scales[d] for d in dimensions])
+
+
+def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
+    group = file.create_group(f"flows/{flow.field}")
+    group.attrs["message"] = flow.message
+    time = group.create_dataset("time", data=flow.time)
+    time.attrs.update({"units": "step size times steps", "long_name": "flow time"})
+    time.make_scale("time")
+    _write_array(
+        group, "path", flow.path, f"parameters on the {flow.field} flow", [time, scales["parameter"]]
+    )
+    _write_array(
+        group,
+        "endpoint",
+        flow.endpoint,
+        f"end of the {flow.field} flow; NaN if not reached",
+        [scales["parameter"]],
+    )
+
+
+def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
+    group = file.create_group("statistics")
+    group["count"] = np.int64(len(cloud.endpoints))
+    group["diverged"] = np.int64(cloud.diverged)
+    if cloud.diverged:  # the mean over all orders does not exist
+        cloud = cloud.finished()
+        group = group.create_group("conditional_on_finishing")
+        group["count"] = np.int64(len(cloud.endpoints))
+    if not len(cloud.endpoints):
+        return
+    parameter = scales["parameter"]
+    error = f"standard error of the mean; independent unit: {cloud.unit_name}"
+    _write_array(group, "mean", cloud.mean, "mean endpoint", [parameter])
+    _write_array(group, "standard_error", cloud.standard_error, error, [parameter])
+    if cloud.start.size <= len(cloud.endpoints):  # else larger than the cloud it is computed from
+        _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", [parameter, parameter])
+
+
+def _write_array(
+    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, dimensions: list[h5py.Dataset]
+) -> None:
+    storage: dict[str, Any] = {}
+    if values.size > CHUNK_ROWS:
+        rows = max(1, CHUNK_ROWS // max(1, values[0].size // 32))
+        storage = {"chunks": (min(rows, len(values)), *values.shape[1:]), "fletcher32": True}
+    dataset = group.create_dataset(name, data=values, **storage)
+    dataset.attrs["units"] = "1"
+    dataset.attrs["long_name"] = meaning
+    for axis, scale in zip(dataset.dims, dimensions, strict=True):
+        axis.attach_scale(scale)
