@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mcsgd.errors import InputError, Issue
 
-Choice = TypeVar("Choice", bound=str)
+Made = TypeVar("Made")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -44,6 +44,24 @@ class Checks:
         """Raise InputError with all issues, if there are any."""
         if self.issues:
             raise InputError(self.issues)
+
+    def attempt(self, make: Callable[[], Made], places: Mapping[str, str] | None = None) -> Made | None:
+        """Return what `make` returns; or record the issues of its InputError, and return None.
+
+        `places` gives the arguments' names in the user's input; see `InputError.located`.
+        """
+        try:
+            return make()
+        except InputError as error:
+            self.issues += error.located(places or {}).issues
+            return None
+
+    def known_keys(self, section: str, keys: Iterable[str], known: Iterable[str]) -> None:
+        """Check that a section of an experiment file has no key but known ones."""
+        names = list(known)
+        for key in keys:
+            if key not in names:
+                self.fail(f"{section}.{key}", f"unknown key{did_you_mean(key, names)}")
 
     def number(
         self,

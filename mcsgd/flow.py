@@ -28,6 +28,9 @@ class Flow:
         Where the flow is at the last time; NaN if it could not be integrated so far.
     message : str
         Empty, or why the integration ended early.
+    derivatives : str
+        How the problem's Hessian-vector products were had: "formula", "complex step" (exact to rounding)
+        or "central difference" (relative error about 1e-10).
     """
 
     field: str
@@ -35,6 +38,7 @@ class Flow:
     path: Array
     endpoint: Array
     message: str = ""
+    derivatives: str = "formula"
 
     def __repr__(self) -> str:
         state = self.message or f"time 0 to {self.time[-1]:g}"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcsgd.checks import Checks
+from mcsgd.machine import memory_bytes
 
 if TYPE_CHECKING:
     from mcsgd.problems import Problem
@@ -137,13 +138,20 @@ class Settings:
         return problem.with_batch_size(problem.examples) if self.sampling == "full-batch" else problem
 
     def check_with(self, problem: Problem) -> None:
-        """Raise InputError if a setting does not fit the problem."""
+        """Raise InputError if a setting does not fit the problem, or the cloud not the machine's memory."""
         checks = Checks()
         batches = problem.batches
         if self.sampling == "given-order" and sorted(self.order) != list(range(batches)):
             checks.fail(
                 "order",
                 f"must hold each of the {batches} batches 0..{batches - 1} once, got {list(self.order)}",
+            )
+        rows = self.trajectories * (1 + len(self.snapshots)) + self.paths * (self.epochs * batches + 1)
+        needed, memory = rows * problem.parameters * 8 / 2**30, memory_bytes() / 2**30
+        if needed > memory:
+            checks.fail(
+                "trajectories",
+                f"give a cloud of {needed:.0f} GiB, with snapshots and paths; this machine has {memory:.0f} GiB",
             )
         checks.done()
 

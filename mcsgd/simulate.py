@@ -17,6 +17,7 @@ from mcsgd.ensemble import Ensemble
 from mcsgd.kernels import draws
 from mcsgd.kernels.jit import INDICES, compile_for, first_class
 from mcsgd.kernels.trajectory import Plan, run_block
+from mcsgd.machine import available_cores
 from mcsgd.problems.base import Array, Problem
 from mcsgd.progress import Progress, shown
 from mcsgd.run import Run
@@ -95,10 +96,9 @@ def simulate(
     """
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
-    threads = checks.integer("workers", _cores() if workers is None else workers, at_least=1)
+    threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
     size = _block_size(problem, settings) if block_size is None else block_size
     size = checks.integer("block_size", size, at_least=1)
-    _check_memory(checks, problem, settings)
     checks.done()
     settings.check_with(problem)
     target = None if path is None else check_output(path)
@@ -150,11 +150,6 @@ def _run_blocks(
     return endpoints, status, snapshots, paths
 
 
-def _cores() -> int:
-    """Number of cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _plan(problem: Problem, start: Array, settings: Settings) -> Plan:
     order = settings.order if settings.order else range(problem.batches)
     return Plan(
@@ -199,16 +194,3 @@ def _block_size(problem: Problem, settings: Settings) -> int:
     """Trajectories a block for about WORK_PER_BLOCK multiply-adds."""
     work = settings.epochs * (2 * problem.examples * problem.parameters + 20 * problem.batches)
     return int(np.clip(WORK_PER_BLOCK // work, 1, 8192))
-
-
-def _check_memory(checks: Checks, problem: Problem, settings: Settings) -> None:
-    """Refuse a cloud larger than the machine's memory."""
-    rows = settings.trajectories * (1 + len(settings.snapshots))
-    rows += settings.paths * (settings.epochs * problem.batches + 1)
-    needed = rows * problem.parameters * 8
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
-        checks.fail(
-            "trajectories",
-            f"give endpoints of {needed / 2**30:.0f} GiB, more than this machine's {memory / 2**30:.0f} GiB",
-        )

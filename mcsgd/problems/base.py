@@ -210,5 +210,6 @@ class Problem:
             *[MATRIX] * (len(vectors) + 1),
         )
         rows = np.arange(self.examples)
-        loop(getattr(self.kernels, name), w, rows, self.batch_size, self.data, *stacked, out)
+        point = np.array(w, np.float64)  # a copy: the kernels' types are those of writeable arrays
+        loop(getattr(self.kernels, name), point, rows, self.batch_size, self.data, *stacked, out)
         return out

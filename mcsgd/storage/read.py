@@ -69,8 +69,14 @@ def _read(file: h5py.File) -> Run:
 
 
 def _flow(name: str, group: h5py.Group) -> Flow:
-    message = str(group.attrs["message"])
-    return Flow(name, _array(group["time"]), _array(group["path"]), _array(group["endpoint"]), message)
+    return Flow(
+        field=name,
+        time=_array(group["time"]),
+        path=_array(group["path"]),
+        endpoint=_array(group["endpoint"]),
+        message=str(group.attrs["message"]),
+        derivatives=str(group.attrs["derivatives"]),
+    )
 
 
 def _array(dataset: h5py.Dataset) -> NDArray[Any]:

@@ -8,7 +8,8 @@ Root attributes
 /snapshots (n, epochs kept, d), /snapshot_epoch; /paths (p, steps + 1, d)
     where the settings ask for them
 /flows/<field>/time (p), path (p, d), endpoint (d)
-    attribute message: empty, or why the integration ended early
+    attributes message (empty, or why the integration ended early) and derivatives (how Hessian-vector
+    products were had)
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count

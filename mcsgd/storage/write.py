@@ -84,6 +84,7 @@ def _write_cloud(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
 def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
     group = file.create_group(f"flows/{flow.field}")
     group.attrs["message"] = flow.message
+    group.attrs["derivatives"] = flow.derivatives
     time = group.create_dataset("time", data=flow.time)
     time.attrs.update({"units": "step size times steps", "long_name": "flow time"})
     time.make_scale("time")

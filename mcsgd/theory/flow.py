@@ -61,8 +61,9 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
         return 1e100 - float(np.abs(w).max())
 
     blown_up.terminal = True  # type: ignore[attr-defined]
-    scale = max(float(np.abs(w0).max()), 1e-300)
+    # Absolute tolerance by where the flow is and how far it goes, so that it may start at the origin.
     with np.errstate(all="ignore"):
+        scale = np.nanmax([*np.abs(w0), *np.abs(time[-1] * f(w0)), 1e-150])
         solution = solve_ivp(
             lambda _, w: f(w),
             (0.0, time[-1]),
@@ -73,9 +74,9 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
             t_eval=time,
             events=blown_up,
         )
-    path = solution.y.T
+    path = np.reshape(solution.y, (w0.size, -1)).T
     if solution.status == 0 and np.isfinite(path).all():
-        return Flow(field, time, path, path[-1])
+        return Flow(field, time, path, path[-1], derivatives=problem.derivatives)
     reached = solution.t[-1] if len(solution.t) else 0.0
     message = f"left the finite numbers or became too stiff after time {reached:g} of {time[-1]:g}"
-    return Flow(field, solution.t, path, np.full(w0.size, np.nan), message)
+    return Flow(field, solution.t, path, np.full(w0.size, np.nan), message, problem.derivatives)

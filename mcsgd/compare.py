@@ -1,0 +1,173 @@
+"""The mean endpoint against a flow: difference, standard errors, intervals, a test."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcsgd.checks import Checks
+from mcsgd.ensemble import Array, Ensemble
+from mcsgd.flow import Flow
+from mcsgd.statistics import Distance, t_quantile
+
+__all__ = ["Comparison", "compare", "distance_between", "flow_accuracy"]
+
+FLOW_ACCURACY = 1e-12
+"""Error of an integrated endpoint, relative to its largest coordinate; added to the standard error."""
+
+SMALLEST = 1e-150  # its square is still a positive number
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The mean endpoint against one flow's endpoint.
+
+    Attributes
+    ----------
+    field : str
+        Name of the flow's field.
+    difference : (d,)
+        Mean endpoint minus flow endpoint; NaN if the flow could not be integrated.
+    standard_error : (d,)
+        Of each coordinate of `difference`; NaN if there is one independent unit only.
+    interval : (d, 2)
+        Confidence interval of each coordinate by itself.
+    distance : float
+        Euclidean norm of `difference`.
+    distance_standard_error : float
+        Standard error along the difference: that of `distance` where it is several times larger.
+    distance_interval : (float, float)
+        Confidence interval of the true distance; it begins at 0 exactly where the flow is
+        compatible. See `mcsgd.statistics.Distance`.
+    p_value : float
+        Probability of a `distance` at least as large if the true mean were on the flow.
+    confidence : float
+    units : int
+        Number of independent units: pairs under reversed pairs, else trajectories.
+    message : str
+        Empty, or why the flow has no endpoint.
+    """
+
+    field: str
+    difference: Array
+    standard_error: Array
+    interval: Array
+    distance: float
+    distance_standard_error: float
+    distance_interval: tuple[float, float]
+    p_value: float
+    confidence: float
+    units: int
+    message: str = ""
+
+    @property
+    def compatible(self) -> bool | None:
+        """Whether the flow is compatible with the mean; None if that cannot be told."""
+        return None if math.isnan(self.p_value) else self.p_value >= 1 - self.confidence
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything in plain numbers, text and lists; None for what is not defined."""
+        return {
+            "field": self.field,
+            "compatible": self.compatible,
+            "distance": _plain(self.distance),
+            "distance_standard_error": _plain(self.distance_standard_error),
+            "distance_interval": _plain(self.distance_interval),
+            "p_value": _plain(self.p_value),
+            "confidence": self.confidence,
+            "units": self.units,
+            "difference": _plain(self.difference),
+            "standard_error": _plain(self.standard_error),
+            "interval": _plain(self.interval),
+            "message": self.message,
+        }
+
+
+def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison:
+    """Compare the mean endpoint with a flow.
+
+    Defined for clouds of any rank, also for one trajectory (the standard error is then NaN and
+    nothing can be told) and where all endpoints are the same (it is then the flow's own accuracy).
+
+    Parameters
+    ----------
+    cloud : Ensemble
+    flow : Flow
+    confidence : float
+        Between 0 and 1: of the intervals, and of the test that calls a flow compatible or not.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If `confidence` is out of range or the flow has another number of parameters.
+    DivergedError
+        If a trajectory diverged: the mean does not exist. `cloud.finished()` can be compared.
+
+    Examples
+    --------
+    >>> import mcsgd
+    >>> problem = mcsgd.problems.ScalarFactorization(x=[1.0, 2.0, 0.5], y=[0.6, 0.6, 0.6])
+    >>> settings = mcsgd.Settings(step_size=0.01, trajectories=1000)
+    >>> cloud = mcsgd.simulate(problem, [1.0, 0.5], settings)
+    >>> mcsgd.compare(cloud, mcsgd.integrate(problem, [1.0, 0.5], settings, "sgd")).compatible
+    True
+    >>> mcsgd.compare(cloud, mcsgd.integrate(problem, [1.0, 0.5], settings, "gradient")).compatible
+    False
+    """
+    check_comparable(cloud, [flow], confidence)
+    difference = cloud.mean - flow.endpoint
+    gap = distance_between(cloud, difference, flow)
+    standard_error = np.sqrt(np.diag(gap.covariance))
+    half_width = standard_error * (t_quantile(gap.dof, confidence) if gap.dof else math.nan)
+    told = gap.dof > 0 and not flow.message
+    return Comparison(
+        field=flow.field,
+        difference=difference,
+        standard_error=standard_error,
+        interval=np.stack([difference - half_width, difference + half_width], axis=1),
+        distance=gap.value,
+        distance_standard_error=gap.standard_error if told else math.nan,
+        distance_interval=gap.interval(confidence) if told else (math.nan, math.nan),
+        p_value=gap.p_value if told else math.nan,
+        confidence=confidence,
+        units=len(cloud.units),
+        message=flow.message,
+    )
+
+
+def check_comparable(cloud: Ensemble, flows: list[Flow], confidence: float) -> None:
+    """Raise InputError if these cannot be compared."""
+    checks = Checks()
+    checks.number("confidence", confidence, above=0, at_most=1 - 1e-12)
+    for flow in flows:
+        if flow.endpoint.shape != cloud.start.shape:
+            shapes = f"{cloud.start.shape}, got {flow.endpoint.shape}"
+            checks.fail("flow", f"must have an endpoint of the cloud's shape {shapes}")
+    checks.done()
+
+
+def distance_between(cloud: Ensemble, difference: Array, flow: Flow) -> Distance:
+    """Return a difference of the mean from a flow with its covariance and degrees of freedom."""
+    numerical = flow_accuracy(cloud, flow) ** 2 / difference.size * np.eye(difference.size)
+    dof = math.inf if cloud.deterministic else len(cloud.units) - 1
+    return Distance(difference, cloud.mean_covariance + numerical, dof)
+
+
+def flow_accuracy(cloud: Ensemble, flow: Flow) -> float:
+    """Return the numerical error of a flow's endpoint, (1e-12 of its largest coordinate) or more."""
+    scale = max(float(np.abs(w).max()) for w in (cloud.start, cloud.reference, flow.endpoint))
+    return max(FLOW_ACCURACY * scale, SMALLEST)
+
+
+def _plain(value: Any) -> Any:
+    """Return nested lists with None for what is not a finite number."""
+    if np.ndim(value):
+        return [_plain(item) for item in value]
+    return float(value) if math.isfinite(value) else None

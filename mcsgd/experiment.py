@@ -1,0 +1,187 @@
+"""Experiment files: a problem, a start, settings and the flows to compare with, in one TOML text.
+
+    [problem]    kind = "logistic"   data = "breast_cancer.h5"   batch_size = 32   l2 = 1e-3
+    [start]      kind = "normal"     scale = 0.1   seed = 1
+    [sgd]        step_size = 0.05    epochs = 1    sampling = "random-order"
+    [ensemble]   trajectories = 100_000   seed = 0   design = "reversed-pairs"
+    [flow]       fields = ["gradient", "gd", "sgd"]
+
+(one key a line in the file). Paths are relative to the file. Everything is checked before anything is
+computed, and all that is wrong is said at once, by the names the file uses: ``sgd.step_size: must be > 0``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from mcsgd.checks import Checks, did_you_mean
+from mcsgd.ensemble import Array
+from mcsgd.errors import InputError
+from mcsgd.machine import available_cores
+from mcsgd.problems import Problem
+from mcsgd.problems.tables import make_problem
+from mcsgd.progress import Progress
+from mcsgd.run import Run
+from mcsgd.settings import SECTIONS, Settings
+from mcsgd.simulate import simulate
+from mcsgd.start import make_start
+from mcsgd.storage.output import check_output
+from mcsgd.storage.provenance import Clock, provenance
+from mcsgd.storage.write import write_run
+from mcsgd.theory import FIELDS, default_fields, integrate
+
+__all__ = ["Experiment"]
+
+PLACES = {name: f"{section}.{name}" for section, names in SECTIONS.items() for name in names}
+"""Where each setting stands in an experiment file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """All that a run needs, checked.
+
+    Attributes
+    ----------
+    problem : Problem
+    start : (d,)
+    settings : Settings
+    fields : tuple of str
+        Flows to compare with.
+    tables : dict
+        The file's sections, with defaults filled in; plain JSON.
+    """
+
+    problem: Problem
+    start: Array
+    settings: Settings
+    fields: tuple[str, ...]
+    tables: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Experiment:
+        """Read an experiment file.
+
+        Raises
+        ------
+        InputError
+            With all that is wrong in the file; or if it cannot be read, or is not TOML.
+        """
+        file = Path(path)
+        try:
+            tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError([("experiment", f"must be a TOML file, got {file}: {error.strerror}")]) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError([("experiment", f"must be a TOML file, got {file}: {error}")]) from None
+        return cls.from_tables(tables, file.parent)
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any], folder: str | os.PathLike[str] = ".") -> Experiment:
+        """Make an experiment of the sections of a file, as nested dicts.
+
+        Parameters
+        ----------
+        tables : dict of dict
+        folder : path
+            What paths in the sections are relative to.
+
+        Raises
+        ------
+        InputError
+            With all that is wrong.
+        """
+        checks = Checks()
+        sections = _sections(checks, tables)
+        problem = checks.attempt(lambda: make_problem(sections["problem"], Path(folder)))
+        settings = _settings(checks, sections)
+        chosen = _fields(checks, sections["flow"], settings)
+        start = None
+        if problem is not None:
+            start = checks.attempt(partial(make_start, sections["start"], problem.parameters))
+            if settings is not None:
+                checks.attempt(partial(settings.check_with, problem), PLACES)
+        checks.done()
+        problem, start, settings = cast(Problem, problem), cast(Array, start), cast(Settings, settings)
+        described = {
+            "problem": {**sections["problem"], **problem.describe()},
+            "start": sections["start"],
+            **settings.as_tables(),
+            "flow": {"fields": list(chosen)},
+        }
+        return cls(problem, start, settings, chosen, described)
+
+    def run(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+        progress: bool | Progress = False,
+    ) -> Run:
+        """Simulate, integrate the flows, and write both to one HDF5 file.
+
+        Parameters
+        ----------
+        path : path, optional
+            A new file; kept in memory only by default.
+        workers : int, optional
+            Threads; by default as many as the cores this process may run on.
+        progress : bool or callable
+            As in `simulate`.
+
+        Raises
+        ------
+        InputError, OutputExistsError
+            Before anything is computed.
+        """
+        checks = Checks()
+        workers = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
+        checks.done()
+        target = None if path is None else check_output(path)
+        clock = Clock()
+        flows = {field: integrate(self.problem, self.start, self.settings, field) for field in self.fields}
+        cloud = simulate(self.problem, self.start, self.settings, workers=workers, progress=progress)
+        result = Run(cloud, flows, self.tables, provenance(clock, workers))
+        if target is not None:
+            write_run(target, result)
+        return result
+
+
+def _sections(checks: Checks, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return every section, empty where the file has none."""
+    known = ("problem", "start", "sgd", "ensemble", "flow")
+    for name, table in tables.items():
+        if name not in known:
+            checks.fail(str(name), f"unknown section{did_you_mean(str(name), known)}")
+        elif not isinstance(table, Mapping):
+            checks.fail(name, f"must be a section, got {table!r}")
+    return {name: dict(t) if isinstance(t := tables.get(name, {}), Mapping) else {} for name in known}
+
+
+def _settings(checks: Checks, sections: Mapping[str, Mapping[str, Any]]) -> Settings | None:
+    """Make the settings of their sections."""
+    given: dict[str, Any] = {}
+    for section, names in SECTIONS.items():
+        checks.known_keys(section, sections[section], names)
+        given |= {name: value for name, value in sections[section].items() if name in names}
+    if "step_size" not in given:
+        checks.fail(PLACES["step_size"], "is needed")
+        given["step_size"] = 1.0  # so that the other settings are checked
+    return checks.attempt(lambda: Settings(**given), PLACES)
+
+
+def _fields(checks: Checks, table: Mapping[str, Any], settings: Settings | None) -> tuple[str, ...]:
+    """Return the fields to integrate: those given, or those that theory has for the sampling."""
+    checks.known_keys("flow", table, ("fields",))
+    if "fields" not in table:
+        return default_fields(settings) if settings is not None else ()
+    names = table["fields"]
+    if not isinstance(names, list):
+        checks.fail("flow.fields", f"must be a list of names, got {names!r}")
+        return ()
+    chosen = [checks.choice(f"flow.fields[{i}]", name, FIELDS) for i, name in enumerate(names)]
+    return tuple(dict.fromkeys(chosen))
