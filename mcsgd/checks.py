@@ -143,6 +143,6 @@ class Checks:
             self.fail(
                 argument, f"must be finite, got {array[tuple(bad[0])]} at [{where}] ({len(bad)} such values)"
             )
-            return empty
+            return np.zeros(array.shape)  # of the right shape for the checks that follow
         array.flags.writeable = False
         return array

@@ -13,7 +13,7 @@ from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
 from mcsgd.statistics import Distance, t_quantile
 
-__all__ = ["Comparison", "compare", "distance_between", "flow_accuracy"]
+__all__ = ["Comparison", "check_confidence", "compare", "distance_between", "flow_accuracy"]
 
 FLOW_ACCURACY = 1e-12
 """Error of an integrated endpoint, relative to its largest coordinate; added to the standard error."""
@@ -142,10 +142,17 @@ def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison
     )
 
 
-def check_comparable(cloud: Ensemble, flows: list[Flow], confidence: float) -> None:
-    """Raise InputError if these cannot be compared."""
+def check_confidence(confidence: float) -> None:
+    """Raise InputError if a confidence is not a probability strictly between 0 and 1."""
     checks = Checks()
     checks.number("confidence", confidence, above=0, at_most=1 - 1e-12)
+    checks.done()
+
+
+def check_comparable(cloud: Ensemble, flows: list[Flow], confidence: float) -> None:
+    """Raise InputError if these cannot be compared."""
+    check_confidence(confidence)
+    checks = Checks()
     for flow in flows:
         if flow.endpoint.shape != cloud.start.shape:
             shapes = f"{cloud.start.shape}, got {flow.endpoint.shape}"

@@ -64,7 +64,7 @@ class Ensemble:
 
     @property
     def diverged(self) -> int:
-        """Number of trajectories that left the finite numbers."""
+        """Number of trajectories that grew beyond all bounds (1e60), to infinity or NaN."""
         return int(np.count_nonzero(self.status))
 
     @property
@@ -117,7 +117,8 @@ class Ensemble:
     @cached_property
     def mean(self) -> Array:
         """Mean endpoint, (d,)."""
-        return np.asarray(self.reference + self.units.mean(axis=0))
+        deviation = self.units.mean(axis=0)
+        return np.asarray(self.reference + deviation)
 
     @cached_property
     def mean_covariance(self) -> Array:

@@ -12,6 +12,7 @@ __all__ = [
     "Issue",
     "McsgdError",
     "McsgdWarning",
+    "MissingExtraError",
     "OutputExistsError",
 ]
 
@@ -67,3 +68,7 @@ class FileFormatError(McsgdError):
 
 class DivergedError(McsgdError):
     """A statistic was asked for that does not exist because trajectories diverged."""
+
+
+class MissingExtraError(McsgdError, ImportError):
+    """A package is not installed that only an extra of this package brings."""

@@ -151,7 +151,7 @@ class Settings:
         if needed > memory:
             checks.fail(
                 "trajectories",
-                f"give a cloud of {needed:.0f} GiB, with snapshots and paths; this machine has {memory:.0f} GiB",
+                f"give {needed:.0f} GiB of endpoints, snapshots and paths; the memory is {memory:.0f} GiB",
             )
         checks.done()
 

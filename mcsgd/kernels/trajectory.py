@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from mcsgd.kernels.jit import jit
 
 FINISHED, DIVERGED = 0, 1
+LARGEST = 1e60
+"""A trajectory with a coordinate beyond this has diverged: the statistics of squares would overflow."""
 
 
 class Plan(NamedTuple):
@@ -31,10 +33,10 @@ class Plan(NamedTuple):
 
 
 @jit
-def all_finite(w):
-    """Tell whether no coordinate is infinite or NaN."""
+def in_range(w):
+    """Tell whether no coordinate is NaN, infinite, or larger than LARGEST."""
     for x in w:  # noqa: SIM110 - numba compiles no generator expressions
-        if not np.isfinite(x):
+        if not abs(x) <= LARGEST:
             return False
     return True
 
@@ -52,7 +54,7 @@ def run_block(gradient, draw, data, plan, first, endpoints, snapshots, paths, st
     first : int
         Index of the block's first trajectory.
     endpoints : (n, d)
-        Output; NaN for a trajectory that left the finite numbers.
+        Output; NaN for a trajectory that diverged.
     snapshots : (n, len(plan.snapshots), d)
         Output: the parameters after the chosen epochs; NaN once diverged.
     paths : (p <= n, epochs * batches + 1, d)
@@ -86,8 +88,8 @@ def run_block(gradient, draw, data, plan, first, endpoints, snapshots, paths, st
                 step += 1
                 if record:
                     paths[t, step] = w
-            # Once infinite or NaN, a coordinate never comes back: a look per epoch is enough.
-            if not all_finite(w):
+            # A look per epoch is enough: once infinite or NaN, a coordinate never comes back.
+            if not in_range(w):
                 status[t] = DIVERGED
                 w[:] = np.nan
                 if record:

@@ -61,7 +61,8 @@ class Custom(Problem):
         ``loss(w, batch, data) -> float``. If given, the gradient is checked against it once.
     hessian_vector : callable, optional
         ``hessian_vector(w, batch, data, v, out)``. If not given, it comes from the gradient: by a
-        complex step where the gradient compiles for complex w and is analytic (exact to rounding),
+        complex step where the gradient compiles for complex w and is analytic (exact to rounding; write
+        powers as products, for complex powers are rounded too coarsely),
         else by a 4th-order central difference (relative error about 1e-10). The attribute
         `derivatives` says which: "formula", "complex step" or "central difference".
     check_at : (d,), optional
@@ -83,7 +84,8 @@ class Custom(Problem):
     ...     (x,) = data
     ...     out[:] = 0.0
     ...     for i in batch:
-    ...         out += (w - x[i]) ** 3 / batch.size
+    ...         r = w - x[i]
+    ...         out += r * r * r / batch.size
     >>> import numpy as np
     >>> problem = Custom(gradient, (np.eye(4),), parameters=4, examples=4, batch_size=2)
     >>> problem.derivatives

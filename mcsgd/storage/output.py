@@ -12,10 +12,10 @@ from pathlib import Path
 from mcsgd.errors import InputError, OutputExistsError
 
 
-def check_output(path: str | os.PathLike[str], argument: str = "path") -> Path:
-    """Say, before anything is computed, whether a new file can be made at `path`; touch nothing.
+def check_output(path: str | os.PathLike[str], argument: str = "path", replace: bool = False) -> Path:
+    """Say, before anything is computed, whether a file can be made at `path`; touch nothing.
 
-    Directories that do not exist yet are made by `new_file`.
+    Directories that do not exist yet are made by `new_file`. `replace` allows a file to be there.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def check_output(path: str | os.PathLike[str], argument: str = "path") -> Path:
         If nothing can be made there.
     """
     target = Path(path).expanduser().absolute()
-    if os.path.lexists(target):
+    if os.path.lexists(target) and not (replace and target.is_file()):
         raise OutputExistsError(f"{argument}: {target} exists; it was not touched. Choose another name")
     folder = target.parent
     while not folder.exists():
@@ -40,7 +40,7 @@ def check_output(path: str | os.PathLike[str], argument: str = "path") -> Path:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
+def new_file(path: Path, replace: bool = False) -> Iterator[Path]:
     """Give a temporary path in the same directory; move it to `path` when the block has ended well.
 
     The file is on the disk before it gets its name. If the block fails, it is removed.
@@ -48,14 +48,17 @@ def new_file(path: Path) -> Iterator[Path]:
     Raises
     ------
     OutputExistsError
-        If something came to be at `path` meanwhile. That is not touched.
+        If something came to be at `path` meanwhile, and `replace` is not set. That is not touched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
         _sync(temporary)
-        _name(temporary, path)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            _name(temporary, path)
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ def write_run(path: Path, run: Run) -> None:
         _write_attributes(file, run)
         scales = _write_scales(file, run.cloud)
         _write_cloud(file, run.cloud, scales)
+        file.create_group("flows", track_order=True)
         for flow in run.flows.values():
             _write_flow(file, flow, scales)
         _write_statistics(file, run.cloud, scales)

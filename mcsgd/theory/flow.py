@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853
 
 from mcsgd.checks import Checks
 from mcsgd.flow import Flow
+from mcsgd.kernels.trajectory import LARGEST
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import Settings
-from mcsgd.theory.fields import vector_field
+from mcsgd.theory.fields import VectorField, vector_field
 
 __all__ = ["integrate"]
 
 RTOL = 1e-12
+SMALLEST = 1e-150
 PATH_POINTS = 100
 
 
@@ -33,8 +35,8 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
     Returns
     -------
     Flow
-        Relative tolerance 1e-12. A flow that leaves the finite numbers has a message and
-        a NaN endpoint: failure is data, as for trajectories.
+        Relative tolerance 1e-12. A flow that grows beyond all bounds (1e60) or becomes too stiff has a
+        message and a NaN endpoint: failure is data, as for trajectories.
 
     Raises
     ------
@@ -57,26 +59,28 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
     points = settings.epochs * -(-PATH_POINTS // settings.epochs) + 1
     time = np.linspace(0.0, settings.flow_time(problem), points)
 
-    def blown_up(_: float, w: Array) -> float:
-        return 1e100 - float(np.abs(w).max())
-
-    blown_up.terminal = True  # type: ignore[attr-defined]
-    # Absolute tolerance by where the flow is and how far it goes, so that it may start at the origin.
     with np.errstate(all="ignore"):
-        scale = np.nanmax([*np.abs(w0), *np.abs(time[-1] * f(w0)), 1e-150])
-        solution = solve_ivp(
-            lambda _, w: f(w),
-            (0.0, time[-1]),
-            w0.copy(),
-            method="DOP853",
-            rtol=RTOL,
-            atol=RTOL * scale,
-            t_eval=time,
-            events=blown_up,
-        )
-    path = np.reshape(solution.y, (w0.size, -1)).T
-    if solution.status == 0 and np.isfinite(path).all():
+        # Absolute tolerance by where the flow is and how far it goes, so that it may start at the origin.
+        scale = np.nanmax([*np.abs(w0), *np.abs(time[-1] * f(w0)), SMALLEST])
+        path = _solve(f, w0, time, RTOL * scale)
+    if len(path) == points:
         return Flow(field, time, path, path[-1], derivatives=problem.derivatives)
-    reached = solution.t[-1] if len(solution.t) else 0.0
-    message = f"left the finite numbers or became too stiff after time {reached:g} of {time[-1]:g}"
-    return Flow(field, solution.t, path, np.full(w0.size, np.nan), message, problem.derivatives)
+    reached = time[: len(path)]
+    message = f"grew beyond {LARGEST:g} or became too stiff after time {reached[-1]:g} of {time[-1]:g}"
+    return Flow(field, reached, path, np.full(w0.size, np.nan), message, problem.derivatives)
+
+
+def _solve(f: VectorField, w0: Array, time: Array, atol: float) -> Array:
+    """Return the solution at the given times (p', d), as many of them as can be reached."""
+    solver = DOP853(lambda _, w: f(w), 0.0, w0.copy(), time[-1], rtol=RTOL, atol=atol)
+    pieces = [w0[None]]
+    reached = 1
+    while solver.status == "running":
+        solver.step()
+        if solver.status == "failed" or not np.abs(solver.y).max() <= LARGEST:
+            break
+        passed = int(np.searchsorted(time, solver.t, side="right"))
+        if passed > reached:
+            pieces.append(solver.dense_output()(time[reached:passed]).T)
+            reached = passed
+    return np.concatenate(pieces)

@@ -1,0 +1,136 @@
+"""The commands. Each imports what it needs when it runs: `mcsgd --help` loads no numba, no scipy."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mcsgd.cli.errors import reported
+
+if TYPE_CHECKING:
+    from mcsgd.run import Run
+
+app = typer.Typer(
+    help="Monte Carlo trajectories of shuffled minibatch SGD, compared with its modified gradient flows.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RunFile = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A file written by mcsgd run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Confidence = Annotated[float, typer.Option(help="Of the intervals and the tests.")]
+
+
+@app.command()
+@reported
+def run(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN.h5", help="A new file.")],
+    workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
+    confidence: Confidence = 0.95,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate an experiment, integrate its flows, keep both in a file, and print the verdict."""
+    from mcsgd.compare import check_confidence
+    from mcsgd.experiment import Experiment
+    from mcsgd.storage.output import check_output
+
+    check_confidence(confidence)
+    check_output(output, "output")
+    result = Experiment.read(experiment).run(output, workers=workers, progress=not quiet)
+    if not as_json:
+        typer.echo(f"Written to {output}")
+    _print_verdict(result, confidence, as_json)
+
+
+@app.command()
+@reported
+def compare(
+    path: RunFile,
+    confidence: Confidence = 0.95,
+    coordinates: Annotated[bool, typer.Option("--coordinates", help="Print every coordinate.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a run's mean endpoint with its flows, again."""
+    from mcsgd.storage.read import load
+
+    _print_verdict(load(path), confidence, as_json, coordinates)
+
+
+@app.command()
+@reported
+def info(path: RunFile, as_json: AsJson = False) -> None:
+    """Say what is in a run's file."""
+    from mcsgd.cli import report
+    from mcsgd.storage.read import load
+
+    contents = report.contents(load(path))
+    if as_json:
+        typer.echo(json.dumps(contents, indent=2))
+    else:
+        report.show_contents(path, contents)
+
+
+@app.command()
+@reported
+def plot(
+    path: RunFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="PICTURE", help="A .png, .pdf or .svg.", show_default="RUN.png"
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a picture that is there.")] = False,
+) -> None:
+    """Draw the paths, the cloud of endpoints, its mean and the flows."""
+    from mcsgd.plots import check_picture, save_cloud_picture
+    from mcsgd.storage.read import load
+
+    target = check_picture(output or path.with_suffix(".png"), replace=force)
+    save_cloud_picture(load(path), target)
+    typer.echo(f"Drawn to {target}")
+
+
+@app.command()
+@reported
+def problems(
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Print all about this one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the problems that an experiment file can name."""
+    from mcsgd.checks import Checks
+    from mcsgd.cli import report
+    from mcsgd.problems import PROBLEMS
+    from mcsgd.problems.tables import arguments_of
+
+    if kind is not None:
+        checks = Checks()
+        checks.choice("kind", kind, PROBLEMS)
+        checks.done()
+        typer.echo(inspect.getdoc(PROBLEMS[kind]))
+        return
+    listed = {name: arguments_of(problem) for name, problem in PROBLEMS.items()}
+    if as_json:
+        typer.echo(json.dumps({name: list(arguments) for name, arguments in listed.items()}, indent=2))
+    else:
+        report.show_problems(listed)
+
+
+def _print_verdict(run: Run, confidence: float, as_json: bool, coordinates: bool = False) -> None:
+    """Print the verdict; of those trajectories that finished, if some diverged, and then it says so."""
+    from mcsgd.cli import report
+    from mcsgd.verdict import judge
+
+    cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
+    verdict = judge(cloud, run.flows.values(), confidence)
+    if as_json:
+        typer.echo(json.dumps(verdict.as_dict(), indent=2))
+    else:
+        report.show_verdict(verdict, coordinates)

@@ -1,0 +1,54 @@
+"""From exceptions to messages and exit codes: 0 done, 1 the work failed, 2 wrong use or input."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+
+from mcsgd.errors import FileFormatError, InputError, McsgdError, McsgdWarning, OutputExistsError
+
+FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def reported(command: Command) -> Command:
+    """Turn this package's exceptions and warnings into lines on standard error, and exit codes.
+
+    Any other exception is a bug, ours or in the user's own functions, and keeps its traceback.
+    """
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", McsgdWarning)
+            warnings.showwarning = _show_warning
+            try:
+                command(*args, **kwargs)
+            except (InputError, OutputExistsError, FileFormatError) as error:
+                _fail(error, WRONG_INPUT)
+            except McsgdError as error:
+                _fail(error, FAILED)
+            except KeyboardInterrupt:
+                _say("interrupted: nothing was written")
+                raise typer.Exit(INTERRUPTED) from None
+
+    return wrapper  # type: ignore[return-value]
+
+
+def _fail(error: McsgdError, code: int) -> None:
+    for line in str(error).splitlines():
+        _say(f"error: {line}")
+    raise typer.Exit(code) from None
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    _say(f"warning: {message}")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

@@ -1,0 +1,133 @@
+"""What the commands print: verdicts, contents of files, problems."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mcsgd.compare import Comparison
+from mcsgd.run import Run
+from mcsgd.verdict import Verdict
+
+WORDS = {True: "compatible", False: "excluded", None: "-"}
+
+
+def show_verdict(verdict: Verdict, coordinates: bool = False) -> None:
+    """Print a line for each flow, each coordinate's if asked, and the verdict in words."""
+    console = Console(highlight=False)
+    if verdict.comparisons:
+        table = _table("flow", "distance", "std. error", _interval_name(verdict), "p", "verdict", right=4)
+        for c in verdict.comparisons:
+            cells = [_number(c.distance, 3), _number(c.distance_standard_error, 1)]
+            cells += [_interval(c.distance_interval), _p_value(c.p_value), WORDS[c.compatible]]
+            table.add_row(c.field, *cells)
+        console.print("Distance of the mean endpoint to each flow's endpoint")
+        console.print(table)
+        if coordinates:
+            for c in verdict.comparisons:
+                console.print(f"Mean endpoint minus {c.field} flow, by coordinate")
+                console.print(_coordinates(c, _interval_name(verdict)))
+    console.print(str(verdict), soft_wrap=not console.is_terminal)
+
+
+def _coordinates(comparison: Comparison, interval_name: str) -> Table:
+    table = _table("coordinate", "difference", "std. error", interval_name, right=3)
+    rows = zip(comparison.difference, comparison.standard_error, comparison.interval, strict=True)
+    for index, (difference, error, interval) in enumerate(rows):
+        table.add_row(str(index), _number(difference, 3), _number(error, 1), _interval(interval))
+    return table
+
+
+def contents(run: Run) -> dict[str, Any]:
+    """Return what is in a run's file, arrays aside, as plain JSON."""
+    cloud = run.cloud
+    return {
+        "experiment": dict(run.experiment),
+        "trajectories": len(cloud.endpoints),
+        "diverged": cloud.diverged,
+        "independent_unit": cloud.unit_name,
+        "batches": cloud.batches,
+        "flow_time": cloud.flow_time,
+        "flows": {name: flow.message or "integrated" for name, flow in run.flows.items()},
+        "fingerprint": cloud.fingerprint,
+        "stream_version": cloud.stream_version,
+        "provenance": dict(run.provenance),
+    }
+
+
+def show_contents(path: Path, about: Mapping[str, Any]) -> None:
+    """Print what `contents` returns, in short."""
+    console = Console(highlight=False)
+    table = _table("", "", header=False)
+    for section, values in about["experiment"].items():
+        table.add_row(f"[{section}]".replace("[", r"\["), _pairs(values))
+    diverged = f", {about['diverged']} diverged" if about["diverged"] else ""
+    table.add_row("trajectories", f"{about['trajectories']}{diverged}; unit: {about['independent_unit']}")
+    table.add_row("flow time", f"{about['flow_time']:g} ({about['batches']} batches an epoch)")
+    table.add_row("flows", _pairs(about["flows"]) or "none")
+    provenance = about["provenance"]
+    if provenance:
+        resources, machine = provenance["resources"], provenance["environment"]
+        table.add_row("run", f"{resources['start']} on {machine['host']}, {resources['seconds']} s")
+        table.add_row("software", _pairs(provenance["software"]))
+    table.add_row("fingerprint", about["fingerprint"])
+    console.print(str(path))
+    console.print(table)
+
+
+def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print each kind of problem with its arguments."""
+    from mcsgd.problems import PROBLEMS
+
+    table = _table("kind", "loss", "keys of the section")
+    for kind, arguments in listed.items():
+        summary = (inspect.getdoc(PROBLEMS[kind]) or "").split("\n")[0]
+        keys = [
+            name if default is inspect.Parameter.empty else f"{name} = {default!r}"
+            for name, default in arguments.items()
+        ]
+        table.add_row(kind, summary.replace("[", r"\["), ", ".join(keys))
+    table.add_row("custom", "Your own: a function in a Python file.", "source, function = 'problem', ...")
+    Console(highlight=False).print(table)
+
+
+def _table(*columns: str, right: int = 0, header: bool = True) -> Table:
+    """Return an empty table; the columns 1..right hold numbers."""
+    table = Table(box=None, pad_edge=False, show_header=header, header_style="bold")
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if 1 <= index <= right else "left", overflow="fold")
+    return table
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    texts = {key: " ".join(map(str, v)) if isinstance(v, list) else v for key, v in values.items()}
+    return ", ".join(f"{key} = {v}" for key, v in texts.items() if v != "").replace("[", r"\[")
+
+
+def _interval_name(verdict: Verdict) -> str:
+    return f"{100 * verdict.comparisons[0].confidence:g}% interval"
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits - 1}e}"
+
+
+def _interval(interval: Any) -> str:
+    lower, upper = interval
+    return "-" if math.isnan(lower) else f"{_zero(lower)} to {_zero(upper)}"
+
+
+def _zero(value: float) -> str:
+    return "0" if value == 0 else _number(value, 3)
+
+
+def _p_value(p: float) -> str:
+    if math.isnan(p):
+        return "-"
+    return "< 1e-12" if p < 1e-12 else f"{p:.2g}"

@@ -1,0 +1,197 @@
+"""The command line, run in this process but for what a fresh one loads."""
+
+import json
+import subprocess
+import sys
+
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+from mcsgd.cli import app
+
+TOY = """
+[problem]
+kind = "scalar-factorization"
+x = [1.0, 0.5, 2.0, 1.5]
+y = [0.6, 1.0, 0.2, 0.9]
+[start]
+value = [1.2, 0.7]
+[sgd]
+step_size = {step_size}
+[ensemble]
+trajectories = {trajectories}
+paths = 2
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    def write(step_size=0.01, trajectories=100, more=""):
+        path = tmp_path / "toy.toml"
+        path.write_text(TOY.format(step_size=step_size, trajectories=trajectories) + more)
+        return path
+
+    return write
+
+
+def mcsgd(*arguments, code=0):
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def run(experiment, tmp_path):
+    path = tmp_path / "toy.h5"
+    mcsgd("run", experiment(), "-o", path, "-q")
+    return path
+
+
+def test_run_prints_the_verdict_and_shows_progress(experiment, tmp_path):
+    result = mcsgd("run", experiment(), "-o", tmp_path / "toy.h5", "--workers", 2)
+    assert "100/100" in result.stderr
+    assert "Written to" in result.stdout
+    for word in ("gradient", "gd", "sgd", "excluded", "The mean endpoint of 100 trajectories"):
+        assert word in result.stdout
+
+
+def test_run_and_compare_agree_in_json(experiment, tmp_path):
+    path = tmp_path / "toy.h5"
+    first = mcsgd("run", experiment(), "-o", path, "--json", "-q").stdout
+    again = mcsgd("compare", path, "--json").stdout
+    assert json.loads(first) == json.loads(again)
+    assert json.loads(first)["trajectories"] == 100
+
+
+def test_compare_options(run):
+    wide = json.loads(mcsgd("compare", run, "--json", "--confidence", 0.999).stdout)["flows"][0]
+    assert wide["confidence"] == 0.999
+    assert "coordinate" in mcsgd("compare", run, "--coordinates").stdout
+    assert "confidence: must be > 0" in mcsgd("compare", run, "--confidence", 0, code=2).stderr
+
+
+def test_info(run):
+    text = mcsgd("info", run).stdout
+    assert "step_size = 0.01" in text
+    about = json.loads(mcsgd("info", run, "--json").stdout)
+    assert about["experiment"]["ensemble"]["trajectories"] == 100
+    assert set(about["provenance"]) == {"software", "parameters", "environment", "resources"}
+
+
+def test_problems():
+    listed = json.loads(mcsgd("problems", "--json").stdout)
+    assert listed["logistic"] == ["X", "y", "batch_size", "l2"]
+    text = mcsgd("problems").stdout
+    assert all(kind in text for kind in listed)
+    assert "Labels 0 and 1" in mcsgd("problems", "logistic").stdout
+    assert "did you mean logistic?" in mcsgd("problems", "logistc", code=2).stderr
+
+
+def test_plot(run, tmp_path):
+    assert "Drawn to" in mcsgd("plot", run).stdout
+    assert (tmp_path / "toy.png").read_bytes().startswith(b"\x89PNG")
+    assert "toy.png exists; it was not touched" in mcsgd("plot", run, code=2).stderr
+    mcsgd("plot", run, "--force")
+    mcsgd("plot", run, "-o", tmp_path / "toy.pdf")
+    assert "output: must end in .png, .pdf, .svg" in mcsgd("plot", run, "-o", "toy.bmp", code=2).stderr
+
+
+# What is wrong is said before anything is computed, with exit code 2, and nothing is lost -------
+
+
+@pytest.mark.parametrize("step_size", ["-0.1", "0", "nan", "inf", "1e9", '"0.1"'])
+def test_wrong_step_size(experiment, tmp_path, step_size):
+    path = tmp_path / "toy.h5"
+    result = mcsgd("run", experiment(step_size), "-o", path, code=2)
+    assert result.stderr.startswith("error: sgd.step_size: must be")
+    assert not path.exists()
+
+
+def test_all_issues_are_listed(experiment, tmp_path):
+    more = "trajectoris = 5\n[flow]\nfields = ['sdg']"
+    result = mcsgd("run", experiment(-1, more=more), "-o", tmp_path / "toy.h5", code=2)
+    named = {line.split(": ")[1] for line in result.stderr.splitlines()}
+    assert named == {"sgd.step_size", "ensemble.trajectoris", "flow.fields[0]"}
+
+
+def test_existing_output_is_not_touched(experiment, run):
+    before = run.read_bytes()
+    result = mcsgd("run", experiment(0.02), "-o", run, code=2)
+    assert "output:" in result.stderr
+    assert "exists; it was not touched" in result.stderr
+    assert run.read_bytes() == before
+
+
+def test_unwritable_output(experiment, tmp_path):
+    (tmp_path / "file").touch()
+    result = mcsgd("run", experiment(), "-o", tmp_path / "file" / "toy.h5", code=2)
+    assert result.stderr.startswith("error: output: must be in a directory one can write to")
+
+
+def test_wrong_options_before_the_experiment_is_run(experiment, tmp_path):
+    path = tmp_path / "toy.h5"
+    assert "workers: must be >= 1" in mcsgd("run", experiment(), "-o", path, "--workers", 0, code=2).stderr
+    assert "confidence: must be" in mcsgd("run", experiment(), "-o", path, "--confidence", 1, code=2).stderr
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("command", ["compare", "info", "plot"])
+def test_files_that_are_not_ours(tmp_path, command):
+    text, other = tmp_path / "text.h5", tmp_path / "other.h5"
+    text.write_text("no")
+    with h5py.File(other, "w") as file:
+        file["x"] = 1
+    assert "is not an HDF5 file" in mcsgd(command, text, code=2).stderr
+    assert "not a run of mcsgd" in mcsgd(command, other, code=2).stderr
+    assert "does not exist" in mcsgd(command, tmp_path / "none.h5", code=2).stderr
+
+
+def test_warnings_are_lines(experiment, tmp_path):
+    text = experiment(more='[flow]\nfields = ["sgd"]').read_text()
+    path = tmp_path / "replaced.toml"
+    path.write_text(text.replace("[sgd]\n", '[sgd]\nsampling = "with-replacement"\n'))
+    result = mcsgd("run", path, "-o", tmp_path / "toy.h5", "-q")
+    assert result.stderr.startswith("warning: field sgd does not belong to sampling with-replacement")
+
+
+DIVERGING = """
+[problem]
+kind = "quadratic"
+hessians = [[[-1e160]], [[1.0]], [[1.0]]]
+centers = [[0.0], [1.0], [2.0]]
+[start]
+value = [1.0]
+[sgd]
+step_size = 0.5
+epochs = 2
+sampling = "{sampling}"
+[ensemble]
+trajectories = 40
+"""
+
+
+@pytest.mark.parametrize(("sampling", "code"), [("with-replacement", 0), ("random-order", 1)])
+def test_divergence_is_said(tmp_path, sampling, code):
+    """Of some, with the rest's statistics marked as conditional; of all, as a failure, with the file kept."""
+    (tmp_path / "steep.toml").write_text(DIVERGING.format(sampling=sampling))
+    result = mcsgd("run", tmp_path / "steep.toml", "-o", tmp_path / "steep.h5", "-q", code=code)
+    if code:
+        assert result.stderr == "error: none of the 40 trajectories finished: there are no statistics\n"
+    else:
+        assert "conditional on finishing" in " ".join(result.stdout.split())
+    about = json.loads(mcsgd("info", tmp_path / "steep.h5", "--json").stdout)
+    assert about["diverged"] > 0
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys\nfrom mcsgd.cli import app\ntry:\n app(['--help'])\nexcept SystemExit:\n print(*sys.modules)"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "compared with its modified" in output
+    assert not set(output.split()) & {"numba", "scipy", "numpy", "h5py", "matplotlib"}
+
+
+def test_module_is_the_command():
+    command = [sys.executable, "-m", "mcsgd", "problems", "--json"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "logistic" in json.loads(output)

@@ -1,0 +1,66 @@
+"""Arrows go one way: kernels know nothing of the rest, and analysis never loads the simulation."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "mcsgd"
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def loaded_by(code):
+    """Names of the modules that a fresh interpreter has after running some code."""
+    code += "\nimport sys\nprint(*sys.modules)"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "kernels").glob("*.py")), ids=lambda path: path.stem)
+def test_kernels_import_numba_and_numpy_only(path):
+    allowed = ("__future__", "collections.abc", "functools", "typing", "numba", "numpy", "mcsgd.kernels")
+    for name in imported(path):
+        assert name.startswith(allowed), f"{path.name} imports {name}"
+
+
+def test_library_does_not_import_the_command_line():
+    for path in PACKAGE.rglob("*.py"):
+        if "cli" not in path.parts and path.name != "__main__.py":
+            assert not any(name.startswith(("mcsgd.cli", "typer")) for name in imported(path)), path
+
+
+def test_analysis_loads_no_simulation():
+    analysis = "import mcsgd.plots, mcsgd.projection, mcsgd.storage.read, mcsgd.storage.write, mcsgd.verdict"
+    assert not loaded_by(analysis) & {
+        "numba",
+        "mcsgd.simulate",
+        "mcsgd.problems",
+        "mcsgd.theory",
+        "mcsgd.kernels",
+    }
+
+
+@pytest.mark.parametrize("code", ["import mcsgd", "import mcsgd.cli"])
+def test_import_is_light(code):
+    assert not loaded_by(code) & {"numba", "scipy", "numpy", "h5py", "matplotlib"}
+
+
+def test_public_names_exist_and_are_documented():
+    import mcsgd
+
+    for name in mcsgd.__all__:
+        assert getattr(mcsgd, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = mcsgd.nonsense

@@ -1,0 +1,89 @@
+import sys
+
+import numpy as np
+import pytest
+
+from mcsgd.errors import DivergedError, InputError, MissingExtraError, OutputExistsError
+from mcsgd.plots import check_picture, cloud_picture, save_cloud_picture
+from mcsgd.problems import Quadratic, ScalarFactorization
+from mcsgd.projection import picture_plane
+from mcsgd.run import Run
+from mcsgd.settings import Settings
+from mcsgd.simulate import simulate
+from mcsgd.theory import default_fields, integrate
+
+
+def run_of(problem, start, **settings):
+    settings = Settings(**{"step_size": 0.02, "trajectories": 50, "paths": 3, "epochs": 2} | settings)
+    flows = {field: integrate(problem, start, settings, field) for field in default_fields(settings)}
+    return Run(simulate(problem, start, settings), flows)
+
+
+def quadratic(dimension):
+    rng = np.random.default_rng(dimension)
+    A = rng.normal(size=(3, dimension, dimension))
+    return Quadratic(A @ A.transpose(0, 2, 1), rng.normal(size=(3, dimension)))
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3, 60])
+def test_every_dimension(dimension, tmp_path):
+    run = run_of(quadratic(dimension), np.ones(dimension))
+    figure = cloud_picture(run)
+    labels = {text.get_text() for text in figure.legends[0].get_texts()}
+    flows = {"gradient flow", "gd flow", "sgd flow"}
+    assert labels == flows | {"SGD paths", "endpoints", "start", "mean endpoint"}
+    for suffix in (".png", ".pdf", ".svg"):
+        save_cloud_picture(run, tmp_path / f"cloud{suffix}")
+        assert (tmp_path / f"cloud{suffix}").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"trajectories": 1, "paths": 0},
+        {"sampling": "full-batch", "trajectories": 1, "paths": 1},
+        {"design": "reversed-pairs"},
+    ],
+)
+@pytest.mark.parametrize("dimension", [2, 5])
+def test_clouds_without_extent(settings, dimension):
+    cloud_picture(run_of(quadratic(dimension), np.ones(dimension), **settings)).canvas.draw()
+
+
+def test_plane_of_many_parameters():
+    """Orthonormal; the first axis is the cloud's, and the plane holds the displacement between the flows."""
+    run = run_of(quadratic(6), np.ones(6))
+    plane = picture_plane(run.cloud, list(run.flows.values()))
+    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-14)
+    _, directions = np.linalg.eigh(np.cov(run.cloud.endpoints.T))
+    assert abs(plane.axes[0] @ directions[:, -1]) == pytest.approx(1)
+    shift = run.flows["sgd"].endpoint - run.flows["gradient"].endpoint
+    assert np.linalg.norm(plane.axes @ shift) == pytest.approx(np.linalg.norm(shift))
+    x, y = plane.project(run.cloud.mean[None], np.zeros(1))
+    np.testing.assert_allclose([x, y], 0, atol=1e-15)
+
+
+def test_diverged():
+    problem = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
+    some = run_of(problem, [1.0], step_size=0.5, sampling="with-replacement")
+    assert "diverged" in cloud_picture(some).get_suptitle()
+    with pytest.raises(DivergedError, match="none of the trajectories finished"):
+        cloud_picture(run_of(problem, [1.0], step_size=0.5))
+
+
+def test_where_a_picture_can_be_made(tmp_path):
+    there = tmp_path / "there.png"
+    there.write_text("precious")
+    with pytest.raises(OutputExistsError):
+        check_picture(there)
+    assert check_picture(there, replace=True) == there
+    with pytest.raises(InputError, match=r"output: must end in \.png, \.pdf, \.svg, got .*there\.gif"):
+        check_picture(tmp_path / "there.gif")
+    assert there.read_text() == "precious"
+
+
+def test_matplotlib_is_an_extra(monkeypatch):
+    run = run_of(ScalarFactorization([1.0], [0.6]), [2.8, 3.5])
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mcsgd\[plot\]'"):
+        cloud_picture(run)

@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+
+from mcsgd.problems import Quadratic
+from mcsgd.settings import Settings
+from mcsgd.simulate import simulate
+from mcsgd.theory import default_fields, integrate
+from mcsgd.verdict import judge
+
+START = np.array([1.2, 0.7])
+
+
+def verdict_on(problem, start=START, confidence=0.95, **settings):
+    settings = Settings(**settings)
+    flows = [integrate(problem, start, settings, field) for field in default_fields(settings)]
+    cloud = simulate(problem, start, settings)
+    return judge(cloud.finished() if cloud.diverged else cloud, flows, confidence)
+
+
+def test_says_which_flow_and_which_not(toy):
+    """False-alarm rate: 1e-6."""
+    verdict = verdict_on(toy, step_size=0.002, trajectories=1000, confidence=1 - 1e-6)
+    assert verdict["sgd"].compatible
+    assert not verdict["gradient"].compatible
+    assert "is compatible with sgd (distance" in str(verdict)
+    assert "excludes gradient (distance" in str(verdict)
+    assert "times nearer than gradient" in str(verdict)
+    assert "too small" not in str(verdict)
+
+
+def test_says_what_is_left_when_all_are_excluded(toy):
+    verdict = verdict_on(toy, step_size=0.05, trajectories=1000, design="reversed-pairs")
+    assert "1000 trajectories (500 pairs) excludes gradient" in str(verdict)
+    assert "What is left to sgd is of a higher order" in str(verdict)
+
+
+def test_says_how_many_trajectories_would_tell(toy):
+    """And so many do tell."""
+    small = verdict_on(toy, step_size=0.01, trajectories=8)
+    assert small["gd"].compatible
+    assert small["sgd"].compatible
+    needed = small.trajectories_needed[("gd", "sgd")]
+    assert f"too small to tell gd from sgd: about {needed:.2g} trajectories would do" in str(small)
+    assert 8 < needed < 10_000
+    large = verdict_on(toy, step_size=0.01, trajectories=int(needed) * 2)
+    assert not large["gd"].compatible
+
+
+def test_says_that_equal_flows_cannot_be_told_apart():
+    """Equal Hessians: C_SGD and C_GD differ by a constant."""
+    problem = Quadratic([[[1.0]]] * 3, [[0.0], [1.0], [2.0]])
+    verdict = verdict_on(problem, start=[1.5], step_size=0.01, trajectories=100)
+    assert np.isinf(verdict.trajectories_needed[("gd", "sgd")])
+    assert "gd and sgd end at the same point: no ensemble tells them apart" in str(verdict)
+
+
+def test_one_unit(toy):
+    verdict = verdict_on(toy, step_size=0.01, trajectories=2, design="reversed-pairs")
+    assert str(verdict) == "One pair gives no standard error, so no flow can be excluded: run more."
+
+
+def test_deterministic(toy):
+    verdict = verdict_on(toy, step_size=0.01, trajectories=1, sampling="full-batch")
+    assert str(verdict).startswith("The endpoint, the same for all trajectories, excludes gradient")
+
+
+def test_diverged_are_said_to_be_left_out():
+    problem = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
+    verdict = verdict_on(
+        problem, start=[1.0], step_size=0.5, epochs=2, trajectories=40, sampling="with-replacement"
+    )
+    assert verdict.left_out > 0
+    assert f"{verdict.left_out} of 40 trajectories are left out" in str(verdict)
+    assert "conditional on finishing" in str(verdict)
+    assert "The flow gradient has no endpoint: it grew beyond 1e+60" in str(verdict)
+
+
+@pytest.mark.parametrize("trajectories", [1, 100])
+def test_as_dict_is_strict_json(toy, trajectories):
+    verdict = verdict_on(toy, step_size=0.01, trajectories=trajectories)
+    text = json.dumps(verdict.as_dict(), allow_nan=False)
+    assert [flow["field"] for flow in json.loads(text)["flows"]] == ["gradient", "gd", "sgd"]
