@@ -7,21 +7,22 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public names and where they live, imported on first use: looking at a file needs no numba.
+# Public names and where they live, imported on first use: looking at a file needs no numba. No
+# function may be called like a module of the package, whose import would take its name.
 _HOMES = {
-    "Comparison": "mcsgd.compare",
+    "Comparison": "mcsgd.comparison",
     "Ensemble": "mcsgd.ensemble",
     "Experiment": "mcsgd.experiment",
     "Flow": "mcsgd.flow",
     "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
     "Verdict": "mcsgd.verdict",
-    "compare": "mcsgd.compare",
+    "compare": "mcsgd.comparison",
     "integrate": "mcsgd.theory",
     "judge": "mcsgd.verdict",
     "load": "mcsgd.storage",
     "problems": "mcsgd.problems",
-    "simulate": "mcsgd.simulate",
+    "simulate": "mcsgd.simulation",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]
@@ -31,7 +32,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = importlib.import_module(_HOMES[name])
-    value = home if _HOMES[name] == f"mcsgd.{name}" and not hasattr(home, name) else getattr(home, name)
+    value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import numbers
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -45,6 +46,14 @@ class Checks:
         if self.issues:
             raise InputError(self.issues)
 
+    def passed(self, argument: str) -> bool:
+        """Whether nothing was found wrong with an argument."""
+        return all(issue.argument != argument for issue in self.issues)
+
+    def length(self, argument: str, array: NDArray[Any]) -> int:
+        """Return a checked array's length, or 0 where it is not known because the array is wrong."""
+        return len(array) if self.passed(argument) else 0
+
     def attempt(self, make: Callable[[], Made], places: Mapping[str, str] | None = None) -> Made | None:
         """Return what `make` returns; or record the issues of its InputError, and return None.
 
@@ -72,10 +81,13 @@ class Checks:
         at_most: float = math.inf,
     ) -> float:
         """Check a finite real number within bounds."""
-        if isinstance(value, bool | str) or not np.isscalar(value) or not np.isreal(value):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
             self.fail(argument, f"must be a number, got {value!r}")
             return math.nan
-        number = float(value)  # type: ignore[arg-type]
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
         if not math.isfinite(number):
             self.fail(argument, f"must be a finite number, got {number}")
         elif number <= above:

@@ -123,9 +123,9 @@ class Ensemble:
     @cached_property
     def mean_covariance(self) -> Array:
         """Estimated covariance of `mean` (d, d): of the units, over their number. NaN for one unit."""
+        count = len(self.units)  # raises if the mean does not exist
         if self.deterministic:
             return np.zeros((self.start.size, self.start.size))
-        count = len(self.units)
         if count < 2:
             return np.full((self.start.size, self.start.size), np.nan)
         centred = self.units - self.units.mean(axis=0)

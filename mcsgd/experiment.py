@@ -29,7 +29,7 @@ from mcsgd.problems.tables import make_problem
 from mcsgd.progress import Progress
 from mcsgd.run import Run
 from mcsgd.settings import SECTIONS, Settings
-from mcsgd.simulate import simulate
+from mcsgd.simulation import simulate
 from mcsgd.start import make_start
 from mcsgd.storage.output import check_output
 from mcsgd.storage.provenance import Clock, provenance

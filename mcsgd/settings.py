@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mcsgd.checks import Checks
 from mcsgd.machine import memory_bytes
 
@@ -146,7 +148,8 @@ class Settings:
                 "order",
                 f"must hold each of the {batches} batches 0..{batches - 1} once, got {list(self.order)}",
             )
-        rows = self.trajectories * (1 + len(self.snapshots)) + self.paths * (self.epochs * batches + 1)
+        steps = self.epochs * self.partition(problem).batches
+        rows = self.trajectories * (1 + len(self.snapshots)) + self.paths * (steps + 1)
         needed, memory = rows * problem.parameters * 8 / 2**30, memory_bytes() / 2**30
         if needed > memory:
             checks.fail(
@@ -161,7 +164,7 @@ class Settings:
 
 
 def _integers(checks: Checks, argument: str, values: Any, at_least: int) -> tuple[int, ...]:
-    if isinstance(values, str) or not hasattr(values, "__iter__"):
+    if isinstance(values, str) or not np.iterable(values):
         checks.fail(argument, f"must be a list of integers, got {values!r}")
         return ()
     return tuple(checks.integer(f"{argument}[{i}]", v, at_least) for i, v in enumerate(values))

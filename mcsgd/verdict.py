@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from mcsgd.compare import Comparison, check_comparable, compare, distance_between, flow_accuracy
+from mcsgd.comparison import Comparison, check_comparable, compare, distance_between, flow_accuracy
 from mcsgd.ensemble import Ensemble
 from mcsgd.flow import Flow
 

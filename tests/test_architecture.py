@@ -1,6 +1,7 @@
 """Arrows go one way: kernels know nothing of the rest, and analysis never loads the simulation."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_analysis_loads_no_simulation():
     analysis = "import mcsgd.plots, mcsgd.projection, mcsgd.storage.read, mcsgd.storage.write, mcsgd.verdict"
     assert not loaded_by(analysis) & {
         "numba",
-        "mcsgd.simulate",
+        "mcsgd.simulation",
         "mcsgd.problems",
         "mcsgd.theory",
         "mcsgd.kernels",
@@ -60,7 +61,10 @@ def test_import_is_light(code):
 def test_public_names_exist_and_are_documented():
     import mcsgd
 
+    modules = {path.stem for path in PACKAGE.iterdir()}
     for name in mcsgd.__all__:
-        assert getattr(mcsgd, name).__doc__, name
+        value = getattr(mcsgd, name)
+        assert value.__doc__, name
+        assert inspect.ismodule(value) or name not in modules, f"importing mcsgd.{name} would hide {value}"
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = mcsgd.nonsense

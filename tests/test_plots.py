@@ -9,7 +9,7 @@ from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.projection import picture_plane
 from mcsgd.run import Run
 from mcsgd.settings import Settings
-from mcsgd.simulate import simulate
+from mcsgd.simulation import simulate
 from mcsgd.theory import default_fields, integrate
 
 

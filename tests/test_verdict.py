@@ -5,7 +5,7 @@ import pytest
 
 from mcsgd.problems import Quadratic
 from mcsgd.settings import Settings
-from mcsgd.simulate import simulate
+from mcsgd.simulation import simulate
 from mcsgd.theory import default_fields, integrate
 from mcsgd.verdict import judge
 

@@ -37,7 +37,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Simulate an experiment, integrate its flows, keep both in a file, and print the verdict."""
-    from mcsgd.compare import check_confidence
+    from mcsgd.comparison import check_confidence
     from mcsgd.experiment import Experiment
     from mcsgd.storage.output import check_output
 

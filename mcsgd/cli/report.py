@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mcsgd.compare import Comparison
+from mcsgd.comparison import Comparison
 from mcsgd.run import Run
 from mcsgd.verdict import Verdict
 

@@ -1,6 +1,6 @@
 """SGD trajectories: the generic kernel, one trajectory at a time, for any problem and sampling.
 
-Plain functions: `mcsgd.simulate` compiles them for the types of the problem at hand.
+Plain functions: `mcsgd.simulation` compiles them for the types of the problem at hand.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Problem:
     ) -> None:
         checks = checks or Checks()
         size = checks.integer("batch_size", batch_size, at_least=1)
-        if not checks.issues and size > examples:
+        if checks.passed("batch_size") and 0 < examples < size:
             checks.fail("batch_size", f"must be <= the number of examples, {examples}; got {size}")
         checks.done()
         self.kernels = kernels

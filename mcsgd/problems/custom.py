@@ -21,22 +21,40 @@ COMPLEX_STEP = 1e-30
 RELATIVE_STEP = 7e-4  # 2^(-52/5): balances the truncation step^4 against rounding / step
 
 
+def _plain(function: Any) -> Any:
+    """Return the Python function of one that the user has compiled."""
+    return getattr(function, "py_func", function)
+
+
 def _compile(argument: str, function: Callable[..., Any], types: tuple[Any, ...]) -> Any:
     """Compile a user's function for float64, or say why it cannot be."""
+    returns, meaning = (
+        (numba.types.Number, "a number")
+        if argument == "loss"
+        else (numba.types.NoneType, "nothing, and fill `out`")
+    )
     compiled = numba.njit(nogil=True, error_model="numpy")(function)
     try:
         compiled.compile(types)
-    except numba.core.errors.NumbaError as error:
+    except Exception as error:  # not all of numba's errors, nor those of a wrong signature, are NumbaErrors
         reason = str(error).strip()
         raise InputError([(argument, f"must be code that numba can compile:\n{reason}")]) from None
+    found = compiled.overloads[types].signature.return_type
+    if not isinstance(found, returns):
+        raise InputError([(argument, f"must return {meaning}, got {found}")])
     return compiled
 
 
 def _data_item(checks: Checks, position: int, item: Any) -> Any:
     """Check one entry of the data tuple: a number, or an array copied to float64 or int64."""
-    if np.isscalar(item):
+    if isinstance(item, int | np.integer):
         return item
-    array = np.array(item)
+    if np.isscalar(item):
+        return checks.number(f"data[{position}]", item)
+    try:
+        array = np.array(item)
+    except ValueError:  # a ragged list, which checks.array reports
+        return checks.array(f"data[{position}]", item, (None,), "an array")
     if array.dtype.kind in "iub":
         array = array.astype(np.int64)
         array.flags.writeable = False
@@ -105,6 +123,7 @@ class Custom(Problem):
         hessian_vector: Callable[..., None] | None = None,
         check_at: ArrayLike | None = None,
     ) -> None:
+        gradient, loss, hessian_vector = (_plain(f) for f in (gradient, loss, hessian_vector))
         checks = Checks()
         parameters = checks.integer("parameters", parameters, at_least=1)
         examples = checks.integer("examples", examples, at_least=1)
@@ -113,7 +132,7 @@ class Custom(Problem):
             data = (0.0,)
         held = tuple(_data_item(checks, i, item) for i, item in enumerate(data))
         for name, function in (("gradient", gradient), ("loss", loss), ("hessian_vector", hessian_vector)):
-            if not callable(function) and (name == "gradient" or function is not None):
+            if not inspect.isfunction(function) and (name == "gradient" or function is not None):
                 checks.fail(name, f"must be a function, got {function!r}")
         checks.done()
         self._sources = [_source(f) for f in (gradient, loss, hessian_vector) if f is not None]
@@ -134,7 +153,9 @@ class Custom(Problem):
 
     def digest(self) -> str:
         """Return a hash of the data and of the functions' source."""
-        return hashlib.sha256("\0".join([super().digest(), *self._sources]).encode()).hexdigest()
+        return hashlib.sha256(
+            "\0".join([super().digest(), str(self.examples), *self._sources]).encode()
+        ).hexdigest()
 
     def loss(self, w: ArrayLike, batch: Batch = None) -> float:
         """Loss at w; see `Problem.loss`. Raises InputError if no loss was given."""
@@ -235,9 +256,27 @@ def _central(function: Callable[[Array], Array], w: Array, v: Array) -> Array:
     return np.asarray((8 * near - far) / (12 * h))
 
 
-def _source(function: Callable[..., Any]) -> str:
-    """Return what identifies a function across processes: its source, else its bytecode."""
+def _source(function: Callable[..., Any], seen: tuple[Any, ...] = ()) -> str:
+    """Return what identifies a function across processes: source, else bytecode, and what it captures."""
+    captured = inspect.getclosurevars(function)
+    names = sorted({**captured.globals, **captured.nonlocals}.items())
+    parts = [
+        name + _identity(value, (*seen, function)) for name, value in names if not inspect.ismodule(value)
+    ]
     try:
-        return inspect.getsource(function)
+        return "\0".join([inspect.getsource(function), *parts])
     except (OSError, TypeError):
-        return repr((function.__code__.co_code, function.__code__.co_consts, function.__code__.co_names))
+        code = function.__code__
+        return "\0".join([repr((code.co_code, code.co_consts, code.co_names)), *parts])
+
+
+def _identity(value: Any, seen: tuple[Any, ...]) -> str:
+    """Return what identifies a captured value across processes."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype.str}{value.shape}{value.tobytes().hex()}"
+    if isinstance(value, tuple):
+        return "".join(_identity(item, seen) for item in value)
+    function = _plain(value)
+    if inspect.isfunction(function):
+        return "" if function in seen else _source(function, seen)
+    return repr(value)

@@ -50,21 +50,25 @@ class TanhNetwork(Problem):
     ) -> None:
         checks = Checks()
         inputs = checks.array("X", X, (None, None), "one example a row")
+        examples = checks.length("X", inputs)
         hidden = checks.integer("hidden", hidden, at_least=1, at_most=100_000)
         output = checks.choice("output", output, ("squared", "softmax"))
         l2 = checks.number("l2", l2, at_least=0)
         if output == "softmax":
-            labels = check_labels(checks, y, len(inputs))
-            targets = np.eye(max(int(labels.max()) + 1, 1))[labels] if not checks.issues else np.ones((1, 1))
+            labels = check_labels(checks, y, examples)
+            targets = np.eye(int(labels.max()) + 1)[labels] if checks.passed("y") else np.ones((1, 1))
         else:
-            shape = (len(inputs),) if np.ndim(y) == 1 else (len(inputs), None)
-            targets = checks.array("y", y, shape, "targets for each row of X").reshape(-1, 1)
-            if np.ndim(y) == 2 and not checks.issues:
-                targets = targets.reshape(len(inputs), -1)
+            rows = examples or None
+            try:
+                shape = (rows,) if np.ndim(y) == 1 else (rows, None)
+            except ValueError:  # a ragged list, which checks.array reports
+                shape = (rows, None)
+            targets = checks.array("y", y, shape, "targets for each row of X")
+            targets = targets.reshape(len(targets), -1)
         targets.flags.writeable = False
         outputs = targets.shape[1]
         kernels = Kernels(network.loss, network.gradient, network.hessian_vector, network.third_derivative)
         code = network.SOFTMAX if output == "softmax" else network.SQUARED
         parameters = hidden * (inputs.shape[1] + 1) + outputs * (hidden + 1)
         data = (inputs, targets, hidden, code, l2)
-        super().__init__(kernels, data, len(inputs), parameters, batch_size, checks)
+        super().__init__(kernels, data, examples, parameters, batch_size, checks)

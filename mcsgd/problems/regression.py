@@ -14,9 +14,9 @@ from mcsgd.problems.base import Array, Kernels, Problem
 
 def check_labels(checks: Checks, y: Any, examples: int) -> NDArray[np.int64]:
     """Check class labels 0, 1, ..., K - 1 (N,), K >= 2, each class present."""
-    values = checks.array("y", y, (examples,), "one label for each row of X")
+    values = checks.array("y", y, (examples or None,), "one label for each row of X")
     labels = values.astype(np.int64)
-    if not checks.issues:
+    if checks.passed("y"):
         classes = np.unique(values)
         if len(classes) < 2 or not np.array_equal(classes, np.arange(len(classes))):
             found = ", ".join(f"{c:g}" for c in classes[:8])
@@ -31,8 +31,8 @@ class GeneralizedLinear(Problem):
     def __init__(self, X: Array, y: Array, family: int, batch_size: int, l2: float, checks: Checks) -> None:
         l2 = checks.number("l2", l2, at_least=0)
         kernels = Kernels(glm.loss, glm.gradient, glm.hessian_vector, glm.third_derivative)
-        examples, parameters = X.shape
-        super().__init__(kernels, (X, y, l2, family), examples, parameters, batch_size, checks)
+        examples = checks.length("X", X)
+        super().__init__(kernels, (X, y, l2, family), examples, X.shape[1], batch_size, checks)
 
 
 class LinearRegression(GeneralizedLinear):
@@ -58,7 +58,7 @@ class LinearRegression(GeneralizedLinear):
     def __init__(self, X: ArrayLike, y: ArrayLike, batch_size: int, l2: float = 0.0) -> None:
         checks = Checks()
         inputs = checks.array("X", X, (None, None), "one example a row")
-        targets = checks.array("y", y, (len(inputs),), "one target for each row of X")
+        targets = checks.array("y", y, (checks.length("X", inputs) or None,), "one target for each row of X")
         super().__init__(inputs, targets, glm.SQUARED, batch_size, l2, checks)
 
 
@@ -86,7 +86,7 @@ class LogisticRegression(GeneralizedLinear):
     def __init__(self, X: ArrayLike, y: ArrayLike, batch_size: int, l2: float = 0.0) -> None:
         checks = Checks()
         inputs = checks.array("X", X, (None, None), "one example a row")
-        targets = checks.array("y", y, (len(inputs),), "one label for each row of X")
+        targets = checks.array("y", y, (checks.length("X", inputs) or None,), "one label for each row of X")
         if not np.isin(targets, (0.0, 1.0)).all():
             checks.fail("y", f"must hold the labels 0 and 1, got {targets[~np.isin(targets, (0, 1))][0]:g}")
         super().__init__(inputs, targets, glm.LOGISTIC, batch_size, l2, checks)
@@ -118,9 +118,10 @@ class SoftmaxRegression(Problem):
     def __init__(self, X: ArrayLike, y: ArrayLike, batch_size: int, l2: float = 0.0) -> None:
         checks = Checks()
         inputs = checks.array("X", X, (None, None), "one example a row")
-        labels = check_labels(checks, y, len(inputs))
+        examples = checks.length("X", inputs)
+        labels = check_labels(checks, y, examples)
         l2 = checks.number("l2", l2, at_least=0)
         classes = int(labels.max()) + 1
         kernels = Kernels(softmax.loss, softmax.gradient, softmax.hessian_vector, softmax.third_derivative)
         data = (inputs, labels, classes, l2)
-        super().__init__(kernels, data, len(inputs), classes * inputs.shape[1], batch_size, checks)
+        super().__init__(kernels, data, examples, classes * inputs.shape[1], batch_size, checks)

@@ -36,14 +36,15 @@ class ScalarFactorization(Problem):
     def __init__(self, x: ArrayLike, y: ArrayLike, batch_size: int = 1) -> None:
         checks = Checks()
         inputs = checks.array("x", x, (None,), "a vector")
-        targets = checks.array("y", y, (len(inputs),), "a vector as long as x")
+        examples = checks.length("x", inputs)
+        targets = checks.array("y", y, (examples or None,), "a vector as long as x")
         kernels = Kernels(
             toys.factorization_loss,
             toys.factorization_gradient,
             toys.factorization_hessian_vector,
             toys.factorization_third_derivative,
         )
-        super().__init__(kernels, (inputs, targets), len(inputs), 2, batch_size, checks)
+        super().__init__(kernels, (inputs, targets), examples, 2, batch_size, checks)
 
 
 class Quadratic(Problem):
@@ -68,14 +69,18 @@ class Quadratic(Problem):
     def __init__(self, hessians: ArrayLike, centers: ArrayLike, batch_size: int = 1) -> None:
         checks = Checks()
         c = checks.array("centers", centers, (None, None), "one centre a row")
-        H = checks.array("hessians", hessians, (len(c), c.shape[1], c.shape[1]), "a stack of matrices")
-        skew = np.abs(H - H.transpose(0, 2, 1)).max(axis=(1, 2))
-        if (skew > 1e-12 * np.abs(H).max(axis=(1, 2))).any():
-            checks.fail("hessians", f"must be symmetric, got [{skew.argmax()}] off by {skew.max():g}")
+        examples = checks.length("centers", c)
+        shape = (examples, c.shape[1], c.shape[1]) if examples else (None, None, None)
+        H = checks.array("hessians", hessians, shape, "a stack of matrices")
+        if checks.passed("centers"):
+            skew = np.abs(H - H.transpose(0, 2, 1)).max(axis=(1, 2))
+            wrong = np.flatnonzero(skew > 1e-12 * np.abs(H).max(axis=(1, 2)))
+            if len(wrong):
+                checks.fail("hessians", f"must be symmetric, got [{wrong[0]}] off by {skew[wrong[0]]:g}")
         kernels = Kernels(
             toys.quadratic_loss,
             toys.quadratic_gradient,
             toys.quadratic_hessian_vector,
             toys.quadratic_third_derivative,
         )
-        super().__init__(kernels, (H, c), len(c), c.shape[1], batch_size, checks)
+        super().__init__(kernels, (H, c), examples, c.shape[1], batch_size, checks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import uuid
@@ -28,9 +29,13 @@ def check_output(path: str | os.PathLike[str], argument: str = "path", replace: 
     if os.path.lexists(target) and not (replace and target.is_file()):
         raise OutputExistsError(f"{argument}: {target} exists; it was not touched. Choose another name")
     folder = target.parent
-    while not folder.exists():
+    while not os.path.exists(folder):  # Path.exists raises where a name is too long
         folder = folder.parent
     try:
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+        for name in target.relative_to(folder).parts:
+            if len(os.fsencode(name)) > longest:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -51,7 +56,7 @@ def new_file(path: Path, replace: bool = False) -> Iterator[Path]:
         If something came to be at `path` meanwhile, and `replace` is not set. That is not touched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
         _sync(temporary)

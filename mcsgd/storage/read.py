@@ -31,7 +31,7 @@ def load(path: str | os.PathLike[str]) -> Run:
     FileFormatError
         If it is not a run of mcsgd, is damaged, or was written by a newer major version.
     """
-    with open_run(Path(path)) as file:
+    with open_run(Path(path).expanduser()) as file:
         try:
             return _read(file)
         except (KeyError, TypeError, ValueError, OSError) as error:
@@ -85,4 +85,4 @@ def _array(dataset: h5py.Dataset) -> NDArray[Any]:
 
 
 def _optional(file: h5py.File, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    return _array(file[name]) if name in file else np.empty(shape)
+    return np.empty(shape) if 0 in shape else _array(file[name])

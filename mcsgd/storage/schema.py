@@ -5,7 +5,7 @@ Root attributes
     experiment and provenance, each one JSON text
 /start (d), /endpoints (n, d), /status (n)
     status: 0 finished, 1 diverged (its endpoint is NaN)
-/snapshots (n, epochs kept, d), /snapshot_epoch; /paths (p, steps + 1, d)
+/snapshots (n, epochs kept, d), /paths (p, steps + 1, d)
     where the settings ask for them
 /flows/<field>/time (p), path (p, d), endpoint (d)
     attributes message (empty, or why the integration ended early) and derivatives (how Hessian-vector
@@ -13,7 +13,7 @@ Root attributes
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count
-/trajectory (n), /parameter (d), /epoch, /step
+/trajectory (n), /parameter (d), /epoch (epochs kept), /path (p), /step (steps + 1)
     dimension scales, so that xarray names the coordinates
 
 Plain numbers and JSON text only: the file is read from R, Julia and MATLAB as well. No
@@ -46,7 +46,8 @@ def open_run(path: Path) -> h5py.File:
         If it is not a run of mcsgd, is damaged, or was written by a newer major version.
     """
     if not path.is_file():
-        raise InputError([("path", f"must be a run's HDF5 file, got {path}, which does not exist")])
+        found = "is none" if path.exists() else "does not exist"
+        raise InputError([("path", f"must be a run's HDF5 file, got {path}, which {found}")])
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -60,7 +61,11 @@ def open_run(path: Path) -> h5py.File:
 
 
 def _check_version(path: Path, file: h5py.File) -> None:
-    if file.attrs.get("format") != FORMAT:
+    try:
+        mark = file.attrs.get("format")
+    except OSError as error:
+        raise FileFormatError(f"{path} is damaged: {error}") from None
+    if not isinstance(mark, str) or mark != FORMAT:
         raise FileFormatError(
             f"{path} is an HDF5 file, but not a run of mcsgd: it has no format attribute of ours"
         )

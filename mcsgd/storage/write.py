@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.ensemble import Ensemble
+from mcsgd.errors import InputError
 from mcsgd.flow import Flow
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
@@ -25,9 +26,15 @@ def write_run(path: Path, run: Run) -> None:
 
     Raises
     ------
+    InputError
+        If trajectories are left out of the cloud: a file holds them all.
     OutputExistsError
         If there is something at `path`.
     """
+    if run.cloud.left_out:
+        raise InputError(
+            [("cloud", f"must be whole, got one with {run.cloud.left_out} trajectories left out")]
+        )
     with new_file(path) as temporary, h5py.File(temporary, "x") as file:
         _write_attributes(file, run)
         scales = _write_scales(file, run.cloud)

@@ -92,7 +92,7 @@ def simulate(
     >>> cloud
     Ensemble(100 trajectories, 2 parameters)
     >>> cloud.mean.round(3).tolist()
-    [1.001, 0.502]
+    [0.997, 0.495]
     """
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")

@@ -7,12 +7,12 @@ import pytest
 from reference import exact_mean
 from scipy import stats
 
-from mcsgd.compare import compare
+from mcsgd.comparison import compare
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.flow import Flow
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.settings import Settings
-from mcsgd.simulate import simulate
+from mcsgd.simulation import simulate
 from mcsgd.theory import integrate
 
 ALARM = 1e-6

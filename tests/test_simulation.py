@@ -6,7 +6,7 @@ from mcsgd.errors import DivergedError
 from mcsgd.kernels import draws
 from mcsgd.problems import Quadratic
 from mcsgd.settings import Settings
-from mcsgd.simulate import simulate
+from mcsgd.simulation import simulate
 
 SAMPLINGS = ["random-order", "reshuffle-examples", "shuffle-once", "with-replacement"]
 

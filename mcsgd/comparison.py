@@ -114,7 +114,7 @@ def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison
     --------
     >>> import mcsgd
     >>> problem = mcsgd.problems.ScalarFactorization(x=[1.0, 2.0, 0.5], y=[0.6, 0.6, 0.6])
-    >>> settings = mcsgd.Settings(step_size=0.01, trajectories=1000)
+    >>> settings = mcsgd.Settings(step_size=0.001, trajectories=1000)
     >>> cloud = mcsgd.simulate(problem, [1.0, 0.5], settings)
     >>> mcsgd.compare(cloud, mcsgd.integrate(problem, [1.0, 0.5], settings, "sgd")).compatible
     True

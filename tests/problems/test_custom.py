@@ -1,0 +1,331 @@
+import functools
+import math
+
+import numba
+import numpy as np
+import pytest
+
+from mcsgd.errors import InputError, McsgdWarning
+from mcsgd.problems import Custom, LogisticRegression
+from mcsgd.settings import Settings
+from mcsgd.simulation import simulate
+from mcsgd.theory import integrate
+
+L2 = 0.1
+X = np.random.default_rng(0).normal(size=(11, 3))
+Y = np.arange(11) % 2
+START, U, V = np.random.default_rng(1).normal(size=(3, 3))
+BUILT_IN = LogisticRegression(X, Y, 3, L2)
+
+
+def logistic(w, batch, data, out):
+    X, y, l2 = data
+    out[:] = l2 * w
+    for i in batch:
+        z = (X[i] * w).sum()
+        out += (1 / (1 + np.exp(-z)) - y[i]) / batch.size * X[i]
+
+
+# The others in loops, which numba compiles faster than whole-array expressions.
+
+
+def with_absolute_value(w, batch, data, out):
+    """Compiles for complex w, and is not analytic in it."""
+    X, y, l2 = data
+    for j in range(w.size):
+        out[j] = l2 * w[j]
+    for i in batch:
+        z = 0 * w[0]
+        for j in range(w.size):
+            z += X[i, j] * w[j]
+        e = np.exp(-abs(z))
+        s = 0.5 + 0.5 * z / abs(z) * (1 - e) / (1 + e)
+        for j in range(w.size):
+            out[j] += (s - y[i]) / batch.size * X[i, j]
+
+
+def for_floats_only(w, batch, data, out):
+    X, y, l2 = data
+    for j in range(w.size):
+        out[j] = l2 * w[j]
+    for i in batch:
+        z = 0.0
+        for j in range(w.size):
+            z += X[i, j] * w[j]
+        slope = 1 / (1 + math.exp(-z)) - y[i] if z > -700 else -float(y[i])
+        for j in range(w.size):
+            out[j] += slope / batch.size * X[i, j]
+
+
+def loss(w, batch, data):
+    X, y, l2 = data
+    total = 0.0
+    for i in batch:
+        z, penalty = 0.0, 0.0
+        for j in range(w.size):
+            z += X[i, j] * w[j]
+            penalty += w[j] ** 2
+        total += math.log1p(math.exp(z)) - y[i] * z + 0.5 * l2 * penalty
+    return total / batch.size
+
+
+def off_in_coordinate_1(w, batch, data, out):
+    for_floats_only_compiled(w, batch, data, out)
+    out[1] += 1e-3
+
+
+for_floats_only_compiled = numba.njit(for_floats_only)
+
+
+def hessian_vector(w, batch, data, v, out):
+    X, _, l2 = data
+    for j in range(w.size):
+        out[j] = l2 * v[j]
+    for i in batch:
+        z, along = 0.0, 0.0
+        for j in range(w.size):
+            z += X[i, j] * w[j]
+            along += X[i, j] * v[j]
+        s = 1 / (1 + math.exp(-z))
+        for j in range(w.size):
+            out[j] += s * (1 - s) * along / batch.size * X[i, j]
+
+
+def bowl(w, batch, data, out):
+    for j in range(w.size):
+        out[j] = w[j]
+
+
+def make(gradient=logistic, **changes):
+    arguments = {"data": (X, Y, L2), "parameters": 3, "examples": 11, "batch_size": 3}
+    return Custom(gradient, **{**arguments, **changes})
+
+
+def refused(gradient=bowl, **changes):
+    with pytest.raises(InputError) as caught:
+        make(gradient, **changes)
+    return [issue.argument for issue in caught.value.issues]
+
+
+@functools.cache
+def shared(gradient, formula=None):
+    """A problem that is compiled once for all tests of its behaviour."""
+    return make(gradient, hessian_vector=formula)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "formula", "derivatives", "accuracy"),
+    [
+        (logistic, None, "complex step", 1e-13),
+        (logistic, hessian_vector, "formula", 1e-13),
+        (with_absolute_value, None, "central difference", 1e-8),
+        (for_floats_only, None, "central difference", 1e-8),
+    ],
+)
+def test_derivatives_against_the_built_in_problem(gradient, formula, derivatives, accuracy):
+    problem = shared(gradient, formula)
+    assert problem.derivatives == derivatives
+    for batch in (0, 3, None):
+        expected = BUILT_IN.gradient(START, batch)
+        np.testing.assert_allclose(problem.gradient(START, batch), expected, rtol=1e-13)
+        expected = BUILT_IN.hessian_vector(START, V, batch)
+        found = problem.hessian_vector(START, V, batch)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=accuracy * np.abs(expected).max())
+    expected = BUILT_IN.hessian_vectors(START, V)
+    found = problem.hessian_vectors(START, V)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=accuracy * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("formula", [None, hessian_vector])
+def test_third_derivative_against_the_built_in_problem(formula):
+    problem = shared(logistic, formula)
+    for batch in (0, 3, None):
+        expected = BUILT_IN.third_derivative(START, U, V, batch)
+        found = problem.third_derivative(START, U, V, batch)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        problem.third_derivatives(START, U, V), BUILT_IN.third_derivatives(START, U, V), atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples", "full-batch"])
+def test_endpoints_and_flow_against_the_built_in_problem(sampling):
+    settings = Settings(0.1, epochs=5, trajectories=20, sampling=sampling)
+    cloud, expected = [simulate(problem, START, settings) for problem in (shared(logistic), BUILT_IN)]
+    np.testing.assert_allclose(cloud.endpoints, expected.endpoints, rtol=1e-13)
+    flow, expected = [
+        integrate(problem, START, settings, field="sgd") for problem in (shared(logistic), BUILT_IN)
+    ]
+    np.testing.assert_allclose(flow.endpoint, expected.endpoint, rtol=1e-12)
+
+
+def test_loss_that_agrees_with_the_gradient():
+    problem = make(for_floats_only, loss=loss)
+    np.testing.assert_allclose(problem.loss(START, 3), BUILT_IN.loss(START, 3), rtol=1e-14)
+    np.testing.assert_allclose(problem.loss(START), BUILT_IN.loss(START), rtol=1e-14)
+
+
+@pytest.mark.parametrize("check_at", [None, START])
+def test_gradient_that_is_not_the_loss_s(check_at):
+    with pytest.warns(McsgdWarning, match="worst at coordinate 1, where") as caught:
+        Custom(off_in_coordinate_1, (X, Y, L2), 3, 11, 3, loss=loss, check_at=check_at)
+    assert caught[0].filename == __file__
+
+
+def test_loss_that_was_not_given():
+    with pytest.raises(InputError, match=r"^loss: was not given"):
+        shared(logistic).loss(START)
+
+
+def undefined_name(w, batch, data, out):
+    out[:] = nowhere * w  # noqa: F821
+
+
+def with_statement(w, batch, data, out):
+    with open("x") as file:
+        out[:] = file
+
+
+def three_arguments(w, batch, data):
+    return w
+
+
+def returns_the_gradient(w, batch, data, out):
+    out[:] = w
+    return out
+
+
+@pytest.mark.parametrize(
+    "gradient",
+    [
+        undefined_name,
+        with_statement,
+        three_arguments,
+        returns_the_gradient,
+        functools.partial(bowl),
+        "bowl",
+        None,
+    ],
+)
+def test_gradient_that_cannot_be_compiled(gradient):
+    assert refused(gradient) == ["gradient"]
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("loss", lambda w, batch, data: nowhere),  # noqa: F821
+        ("loss", lambda w, batch, data: w),
+        ("loss", "bowl"),
+        ("hessian_vector", lambda w, batch, data, v, out: nowhere),  # noqa: F821
+        ("hessian_vector", "bowl"),
+    ],
+)
+def test_other_functions_that_cannot_be_compiled(name, function):
+    assert refused(**{name: function}) == [name]
+
+
+def test_gradient_that_is_compiled_already():
+    np.testing.assert_array_equal(make(numba.njit(bowl)).gradient(START), START)
+
+
+@pytest.mark.parametrize(
+    ("changes", "argument"),
+    [
+        ({"data": [X, Y, L2]}, "data"),
+        ({"data": X}, "data"),
+        ({"data": ()}, "data"),
+        ({"data": (Y, X * np.nan)}, "data[1]"),
+        ({"data": (X, np.nan)}, "data[1]"),
+        ({"data": (X, "abc")}, "data[1]"),
+        ({"data": (X, None)}, "data[1]"),
+        ({"data": (X, [[1.0], [1.0, 2.0]])}, "data[1]"),
+        ({"parameters": 0}, "parameters"),
+        ({"parameters": 3.0}, "parameters"),
+        ({"examples": 0}, "examples"),
+        ({"batch_size": 12}, "batch_size"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"check_at": [1.0, 2.0]}, "check_at"),
+        ({"check_at": [1.0, 2.0, np.nan]}, "check_at"),
+    ],
+)
+def test_wrong_arguments(changes, argument):
+    assert refused(**changes) == [argument]
+
+
+def test_later_changes_of_the_caller_s_arrays_do_not_reach_the_problem():
+    mine = X.copy(), Y.copy(), L2
+    problem = make(for_floats_only, data=mine)
+    digest, gradient = problem.digest(), problem.gradient(START)
+    mine[0][:] = 0
+    mine[1][:] = 1 - mine[1]
+    np.testing.assert_array_equal(problem.gradient(START), gradient)
+    assert problem.digest() == digest
+
+
+def twice_bowl(w, batch, data, out):
+    for j in range(w.size):
+        out[j] = 2 * w[j]
+
+
+@pytest.mark.parametrize(
+    ("gradient", "changes"),
+    [
+        (twice_bowl, {}),
+        (bowl, {"data": (X, 1 - Y, L2)}),
+        (bowl, {"data": (X, Y, 0.2)}),
+        (bowl, {"batch_size": 4}),
+        (bowl, {"examples": 10}),
+    ],
+    ids=["source", "array", "number", "batch_size", "examples"],
+)
+def test_digest_changes_with_source_and_data(gradient, changes):
+    assert make(gradient, **changes).digest() != shared(bowl).digest() == make(bowl).digest()
+
+
+def with_number(steepness):
+    def gradient(w, batch, data, out):
+        for j in range(w.size):
+            out[j] = steepness * w[j]
+
+    return gradient
+
+
+def with_array(steepness):
+    table = np.full(3000, 1.0)
+    table[1500] = steepness
+
+    def gradient(w, batch, data, out):
+        for j in range(w.size):
+            out[j] = table[1500] * w[j]
+
+    return gradient
+
+
+def with_function(steepness):
+    steep = numba.njit(with_number(steepness))
+
+    def gradient(w, batch, data, out):
+        steep(w, batch, data, out)
+
+    return gradient
+
+
+@pytest.mark.parametrize("capturing", [with_number, with_array, with_function])
+def test_digest_changes_with_what_the_function_captures(capturing):
+    one, same, other = [make(capturing(steepness)).digest() for steepness in (1.0, 1.0, 2.0)]
+    assert one == same != other
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_exception_in_the_gradient_comes_out_of_simulate(workers):
+    def gradient(w, batch, data, out):
+        out[:] = w
+        if w[0] > 0.5 and batch[0] == 9:
+            raise ValueError("out of my domain")
+
+    problem = make(gradient)
+    settings = Settings(0.01, trajectories=50)
+    assert simulate(problem, [0.1, 0.0, 0.0], settings).diverged == 0
+    with pytest.raises(ValueError, match="out of my domain"):
+        simulate(problem, [1.0, 0.0, 0.0], settings, workers=workers, block_size=10)

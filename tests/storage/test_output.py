@@ -1,0 +1,138 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcsgd.errors import InputError, OutputExistsError
+from mcsgd.run import Run
+from mcsgd.settings import Settings
+from mcsgd.simulation import simulate
+from mcsgd.storage.output import check_output, new_file
+from mcsgd.storage.write import write_run
+
+
+def never(done, total):
+    raise AssertionError("something was computed")
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_existing_output_is_refused_before_the_simulation(toy, tmp_path):
+    path = tmp_path / "run.h5"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputExistsError, match=r"^path: .*run\.h5 exists; it was not touched"):
+        simulate(toy, [1.0, 2.0], Settings(0.1), path, progress=never)
+    assert path.read_bytes() == b"precious"
+    assert files(tmp_path) == ["run.h5"]
+
+
+def test_whatever_exists_is_refused(tmp_path):
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for path in (tmp_path, tmp_path / "dangling"):
+        with pytest.raises(OutputExistsError, match=r"^out: "):
+            check_output(path, argument="out")
+    assert files(tmp_path) == ["dangling"]
+
+
+def test_missing_directories_are_made_by_the_writing_not_by_the_check(toy, tmp_path):
+    path = tmp_path / "a" / "b" / "run.h5"
+    assert check_output(path) == path
+    assert files(tmp_path) == []
+    simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path)
+    assert files(tmp_path) == ["a", "a/b", "a/b/run.h5"]
+
+
+@pytest.mark.parametrize("below", ["file/run.h5", "file/a/b/run.h5"])
+def test_directory_that_cannot_be_written_to(toy, tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"^path: must be in a directory one can write to"):
+        simulate(toy, [1.0, 2.0], Settings(0.1), tmp_path / below, progress=never)
+
+
+@pytest.mark.parametrize("name", ["x" * 252 + ".h5", "x" * 300 + ".h5", "x" * 300 + "/run.h5"])
+def test_name_too_long_is_found_before_the_simulation(toy, tmp_path, name):
+    """The first is as long as a name may be (255): it may be refused, but not after the work."""
+    path = tmp_path / name
+    try:
+        check_output(path)
+    except InputError:
+        return
+    simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path)
+    assert path.exists()
+
+
+def write_half(path, replace=False):
+    with new_file(path, replace=replace) as temporary:
+        temporary.write_bytes(b"half")
+        assert temporary.parent == path.parent
+        raise KeyboardInterrupt
+
+
+def test_nothing_is_left_of_a_failure(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_half(tmp_path / "run.h5")
+    assert files(tmp_path) == []
+
+
+def test_nothing_is_left_of_a_failed_run(toy, tmp_path):
+    cloud = simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2))
+    with pytest.raises(TypeError, match="JSON"):
+        write_run(tmp_path / "run.h5", Run(cloud, experiment={"start": np.zeros(2)}))
+    assert files(tmp_path) == []
+
+
+def no_links(*_):
+    raise PermissionError
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_file_that_came_to_exist_meanwhile_is_not_touched(tmp_path, monkeypatch, links):
+    path = tmp_path / "run.h5"
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+
+    def race():
+        with new_file(path) as temporary:
+            temporary.write_bytes(b"mine")
+            path.write_bytes(b"theirs")
+
+    with pytest.raises(OutputExistsError, match="came to exist meanwhile"):
+        race()
+    assert path.read_bytes() == b"theirs"
+    assert files(tmp_path) == ["run.h5"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_file_appears_whole(tmp_path, monkeypatch, links):
+    path = tmp_path / "run.h5"
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with new_file(path) as temporary:
+        temporary.write_bytes(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+    assert files(tmp_path) == ["run.h5"]
+
+
+def test_replacing_a_file_that_is_there(tmp_path):
+    path = tmp_path / "run.h5"
+    path.write_bytes(b"old")
+    assert check_output(path, replace=True) == path
+    with pytest.raises(OutputExistsError):
+        check_output(tmp_path, replace=True)
+    with pytest.raises(KeyboardInterrupt):
+        write_half(path, replace=True)
+    assert path.read_bytes() == b"old"
+    with new_file(path, replace=True) as temporary:
+        temporary.write_bytes(b"new")
+    assert path.read_bytes() == b"new"
+    assert files(tmp_path) == ["run.h5"]
+
+
+def test_relative_and_home_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_output("run.h5") == check_output("~/run.h5") == Path(tmp_path / "run.h5")

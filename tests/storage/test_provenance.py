@@ -1,0 +1,37 @@
+import json
+import re
+from datetime import datetime
+
+import mcsgd
+from mcsgd.settings import Settings
+from mcsgd.simulation import simulate
+from mcsgd.storage.provenance import Clock, provenance
+
+
+def test_four_parts_of_plain_json(monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "123")
+    found = provenance(Clock(), 3, experiment="toy.toml")
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert list(found) == ["software", "parameters", "environment", "resources"]
+    assert found["parameters"]["experiment"] == "toy.toml"
+    assert found["environment"]["workers"] == 3
+    assert found["environment"]["job"]["SLURM_JOB_ID"] == "123"
+    assert {"mcsgd", "numba", "numpy", "scipy", "h5py", "hdf5", "python"} <= found["software"].keys()
+    git = found["software"]["git"]
+    assert git is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", git)
+
+
+def test_resources_count_from_the_clock():
+    found = Clock().resources()
+    assert 0 <= found["seconds"] < 10
+    assert 0 <= found["cpu_seconds"] < 10
+    assert datetime.fromisoformat(found["start"]) <= datetime.fromisoformat(found["end"])
+    assert found["start"].endswith("+00:00")
+
+
+def test_simulate_stores_it(toy, tmp_path):
+    path = tmp_path / "run.h5"
+    simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path, workers=2)
+    found = mcsgd.load(path).provenance
+    assert list(found) == ["software", "parameters", "environment", "resources"]
+    assert found["environment"]["workers"] == 2

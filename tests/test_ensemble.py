@@ -1,0 +1,130 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from mcsgd.ensemble import Ensemble
+from mcsgd.errors import DivergedError
+from mcsgd.settings import Settings
+
+STATISTICS = ["mean", "standard_error", "mean_covariance", "covariance"]
+DETERMINISTIC = [
+    {"sampling": "full-batch"},
+    {"sampling": "given-order", "order": (0, 1, 2, 3)},
+    {"batches": 1},
+]
+
+
+def make_cloud(endpoints, status=None, batches=4, **settings):
+    endpoints = np.asarray(endpoints, float)
+    n, d = endpoints.shape
+    return Ensemble(
+        settings=Settings(0.1, trajectories=n, snapshots=(1,), **settings),
+        start=np.zeros(d),
+        endpoints=endpoints,
+        status=np.zeros(n, np.uint8) if status is None else np.array(status, np.uint8),
+        snapshots=endpoints[:, None],
+        paths=np.empty((0, 5, d)),
+        flow_time=0.1 * batches,
+        batches=batches,
+        fingerprint="",
+        stream_version=1,
+    )
+
+
+@pytest.fixture
+def endpoints():
+    return np.random.default_rng(3).normal(size=(40, 3)) @ np.diag([1, 10, 0.1]) + [5, 0, -2]
+
+
+def test_independent_trajectories_against_numpy(endpoints):
+    cloud = make_cloud(endpoints)
+    assert cloud.unit_name == "trajectory"
+    np.testing.assert_allclose(cloud.mean, endpoints.mean(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(cloud.covariance, np.cov(endpoints.T), rtol=1e-13)
+    np.testing.assert_allclose(cloud.mean_covariance, np.cov(endpoints.T) / 40, rtol=1e-13)
+    np.testing.assert_allclose(cloud.standard_error, endpoints.std(axis=0, ddof=1) / np.sqrt(40), rtol=1e-13)
+
+
+def test_unit_of_reversed_pairs_is_the_pair(endpoints):
+    endpoints[1::2] -= 0.9 * endpoints[::2]
+    cloud = make_cloud(endpoints, design="reversed-pairs")
+    pairs = (endpoints[::2] + endpoints[1::2]) / 2
+    assert cloud.unit_name == "pair"
+    np.testing.assert_allclose(cloud.mean, endpoints.mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(cloud.covariance, np.cov(endpoints.T), rtol=1e-12)
+    np.testing.assert_allclose(cloud.mean_covariance, np.cov(pairs.T) / 20, rtol=1e-12)
+    np.testing.assert_allclose(cloud.standard_error, pairs.std(axis=0, ddof=1) / np.sqrt(20), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "design"), [(1, "independent"), (2, "reversed-pairs")])
+def test_one_unit_has_no_standard_error(endpoints, n, design):
+    cloud = make_cloud(endpoints[:n], design=design)
+    np.testing.assert_allclose(cloud.mean, endpoints[:n].mean(axis=0), rtol=1e-14)
+    assert np.isnan(cloud.standard_error).all()
+    assert np.isnan(cloud.covariance).all() == (n == 1)
+
+
+@pytest.mark.parametrize("settings", DETERMINISTIC)
+def test_no_randomness_no_standard_error(endpoints, settings):
+    cloud = make_cloud(endpoints[:1], **settings)
+    assert cloud.deterministic
+    np.testing.assert_array_equal(cloud.mean, endpoints[0])
+    np.testing.assert_array_equal(cloud.standard_error, np.zeros(3))
+
+
+@pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
+def test_narrow_cloud_against_exact_arithmetic(design):
+    endpoints = 1 + 1e-8 * np.random.default_rng(4).normal(size=(30, 2))
+    size = 2 if design == "reversed-pairs" else 1
+    exact = [[Fraction(x) for x in column] for column in endpoints.T]
+    units = [[sum(x[i : i + size]) / size for i in range(0, 30, size)] for x in exact]
+    n = len(units[0])
+    means = [sum(u) / n for u in units]
+    covariance = [
+        [
+            float(sum((a - ma) * (b - mb) for a, b in zip(u, v, strict=True)) / (n - 1) / n)
+            for v, mb in zip(units, means, strict=True)
+        ]
+        for u, ma in zip(units, means, strict=True)
+    ]
+    cloud = make_cloud(endpoints, design=design)
+    np.testing.assert_allclose(cloud.mean, [float(m) for m in means], rtol=np.finfo(float).eps)
+    np.testing.assert_allclose(cloud.mean_covariance, covariance, rtol=1e-12)
+
+
+def test_finished_keeps_whole_pairs(endpoints):
+    status = np.zeros(40, np.uint8)
+    status[[3, 10, 11, 36]] = 1  # of pairs 1, 5, 18
+    kept = np.setdiff1d(np.arange(40), [2, 3, 10, 11, 36, 37])
+    cloud = make_cloud(endpoints, status, design="reversed-pairs")
+    finished = cloud.finished()
+    assert (cloud.diverged, finished.diverged) == (4, 0)
+    assert finished.left_out == finished.finished().left_out == 6
+    np.testing.assert_array_equal(finished.endpoints, endpoints[kept])
+    np.testing.assert_array_equal(finished.snapshots[:, 0], endpoints[kept])
+    np.testing.assert_allclose(finished.mean, endpoints[kept].mean(axis=0), rtol=1e-13)
+    pairs = endpoints[kept].reshape(-1, 2, 3).mean(axis=1)
+    np.testing.assert_allclose(finished.mean_covariance, np.cov(pairs.T) / 17, rtol=1e-12)
+
+
+def test_finished_of_independent_trajectories(endpoints):
+    status = np.arange(40) % 4 == 1
+    finished = make_cloud(endpoints, status).finished()
+    np.testing.assert_array_equal(finished.endpoints, endpoints[~status])
+    assert repr(finished) == "Ensemble(30 trajectories, 3 parameters, 10 diverged left out)"
+
+
+@pytest.mark.parametrize("settings", [{}, *DETERMINISTIC])
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_no_statistics_of_a_diverged_cloud(statistic, settings):
+    cloud = make_cloud(np.full((2, 3), np.nan), [1, 1], **settings)
+    with pytest.raises(DivergedError, match="2 of 2 trajectories diverged"):
+        getattr(cloud, statistic)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_no_statistics_where_none_finished(statistic):
+    cloud = make_cloud(np.full((2, 3), np.nan), [1, 1])
+    with pytest.raises(DivergedError, match="none of the 2 trajectories finished"):
+        getattr(cloud.finished(), statistic)
