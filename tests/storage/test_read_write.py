@@ -275,6 +275,6 @@ def test_loading_imports_neither_numba_nor_scipy(path):
 
 def test_a_cloud_with_trajectories_left_out_is_not_a_run(toy, tmp_path):
     cloud = replace(simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=4)), left_out=1)
-    with pytest.raises(InputError, match="cloud: must be whole, got one with 1 left out"):
+    with pytest.raises(InputError, match="cloud: must be whole, got one with 1 trajectories left out"):
         write_run(tmp_path / "run.h5", Run(cloud))
     assert not list(tmp_path.iterdir())
