@@ -32,6 +32,32 @@ def test_random_order_one_epoch(toy, field, order):
     assert measured[-1] == pytest.approx(order, abs=0.06)
 
 
+def test_random_order_at_fixed_time():
+    """All 6^K sequences of orders over K epochs, a fresh order each: slopes 1, 1, 2."""
+    x, y = np.array([1.0, 0.5, 1.5]), np.array([0.6, 1.0, 0.2])
+    problem = ScalarFactorization(x, y)
+
+    def exact(eps, epochs):
+        w = START[None]
+        for _ in range(epochs):
+            ends = []
+            for order in permutations(range(3)):
+                a, b = w.T
+                for k in order:
+                    slope = (a * b * x[k] - y[k]) * x[k]
+                    a, b = a - eps * slope * b, b - eps * slope * a
+                ends.append(np.stack([a, b], axis=1))
+            w = np.concatenate(ends)
+        return START + (w - START).mean(axis=0)
+
+    settings = [Settings(0.2 / 3 / epochs, epochs=epochs) for epochs in (2, 4, 8)]
+    means = [exact(s.step_size, s.epochs) for s in settings]
+    for field, order in {"gradient": 1, "gd": 1, "sgd": 2}.items():
+        ends = [integrate(problem, START, s, field).endpoint for s in settings]
+        found = [np.linalg.norm(mean - end) for mean, end in zip(means, ends, strict=True)]
+        assert slopes(found)[-1] == pytest.approx(order, abs=0.08)
+
+
 @pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 3), ("sgd", 2)])
 @pytest.mark.filterwarnings("ignore:field sgd does not belong")
 def test_with_replacement_one_epoch(toy, field, order):
