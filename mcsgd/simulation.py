@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Ensemble
 from mcsgd.kernels import draws
-from mcsgd.kernels.jit import INDICES, compile_for, first_class
+from mcsgd.kernels.jit import INDICES, TABLE, VECTOR, compile_for, first_class
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.machine import available_cores
 from mcsgd.problems.base import Array, Problem
+from mcsgd.problems.stepper import Stepper
 from mcsgd.progress import Progress, shown
 from mcsgd.run import Run
 from mcsgd.settings import Settings
@@ -37,6 +38,8 @@ DRAWS = {
     "given-order": draws.given_order,
     "full-batch": draws.given_order,  # of a single batch
 }
+
+RESHUFFLED = "reshuffle-examples"
 
 WORK_PER_BLOCK = 1e8
 """Multiply-adds in a block, about a tenth of a second: progress and Ctrl-C act between blocks."""
@@ -126,13 +129,12 @@ def _run_blocks(
     problem: Problem, start: Array, settings: Settings, workers: int, size: int, report: Progress
 ) -> tuple[Array, NDArray[np.uint8], Array, Array]:
     """Return endpoints, status, snapshots and paths, filled block by block by a thread pool."""
-    plan = _plan(problem, start, settings)
     n, d = settings.trajectories, problem.parameters
     endpoints = np.empty((n, d))
     snapshots = np.empty((n, len(settings.snapshots), d))
     paths = np.empty((settings.paths, settings.epochs * problem.batches + 1, d))
     status = np.empty(n, np.uint8)
-    run = _compile(problem, settings, plan)
+    run = _compile(problem, start, settings)
 
     def run_from(first: int) -> int:
         block = slice(first, min(first + size, n))
@@ -150,7 +152,7 @@ def _run_blocks(
     return endpoints, status, snapshots, paths
 
 
-def _plan(problem: Problem, start: Array, settings: Settings) -> Plan:
+def _plan(problem: Problem, start: Array, settings: Settings, stepper: Stepper) -> Plan:
     order = settings.order if settings.order else range(problem.batches)
     return Plan(
         start=np.array(start),
@@ -160,32 +162,33 @@ def _plan(problem: Problem, start: Array, settings: Settings) -> Plan:
         batch_size=problem.batch_size,
         batches=problem.batches,
         given=np.array(order, np.int64),
+        reshuffled=settings.sampling == RESHUFFLED,
         paired=settings.design == "reversed-pairs",
         seed=settings.seed,
         snapshots=np.array(settings.snapshots, np.int64),
+        state_size=stepper.state_size,
+        places=stepper.places,
+        by_lanes=stepper.by_lanes,
     )
 
 
-def _compile(problem: Problem, settings: Settings, plan: Plan) -> Callable[..., None]:
+def _compile(problem: Problem, start: Array, settings: Settings) -> Callable[..., None]:
     """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
-    draw = DRAWS[settings.sampling]
-    int64, float64 = types.int64, types.float64
-    draw_type = first_class(draw, int64, int64, int64, INDICES, INDICES, INDICES)
+    stepper = problem.stepper(settings.sampling == RESHUFFLED)
+    plan = _plan(problem, start, settings, stepper)
+    draw, advance, gradient = DRAWS[settings.sampling], stepper.advance, problem.kernels.gradient
+    index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
+    gradient_type = problem.first_class("gradient")
+    draw_type = first_class(draw, index, index, index, types.boolean, INDICES, TABLE, TABLE)
+    advance_type = first_class(advance, gradient_type, data_type, VECTOR, INDICES, TABLE, plan_type)
+    cube = types.float64[:, :, ::1]
+    outputs = (types.float64[:, ::1], cube, cube, types.uint8[::1])
     kernel = compile_for(
-        run_block,
-        problem.first_class("gradient"),
-        draw_type,
-        problem.data_type,
-        numba.typeof(plan),
-        int64,
-        float64[:, ::1],
-        float64[:, :, ::1],
-        float64[:, :, ::1],
-        types.uint8[::1],
+        run_block, advance_type, draw_type, gradient_type, data_type, plan_type, index, *outputs
     )
 
-    def run(first: int, *outputs: Any) -> None:
-        kernel(problem.kernels.gradient, draw, problem.data, plan, first, *outputs)
+    def run(first: int, *arrays: Any) -> None:
+        kernel(advance, draw, gradient, stepper.data, plan, first, *arrays)
 
     return run
 

@@ -29,3 +29,44 @@ def directional(function, w, v, step=1e-3):
     near = function(w + step * v) - function(w - step * v)
     far = function(w + 2 * step * v) - function(w - 2 * step * v)
     return (8 * near - far) / (12 * step)
+
+
+def philox(counter, key):
+    """Philox4x32-10 of four and two 32-bit numbers."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        p0, p1 = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(p1 >> 32) ^ c[1] ^ k[0], p1 % 2**32, (p0 >> 32) ^ c[3] ^ k[1], p0 % 2**32]
+        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
+    return c
+
+
+def random_words(seed, stream, epoch):
+    """Yield the 64-bit words of an epoch of a stream."""
+    block = 0
+    while True:
+        x = philox([stream % 2**32, stream >> 32, epoch, block], [seed % 2**32, seed >> 32])
+        yield x[0] + (x[1] << 32)
+        yield x[2] + (x[3] << 32)
+        block += 1
+
+
+def permutation(seed, stream, epoch, size):
+    """Fisher and Yates's shuffle of 0, ..., size - 1, with draws in mixed radix."""
+    words = random_words(seed, stream, epoch)
+    word, used = next(words), 1
+    items = list(range(size))
+    for last in range(size - 1, 0, -1):
+        if used * (last + 1) > 2**33:
+            word, used = next(words), 1
+        used *= last + 1
+        word *= last + 1
+        pick, word = word >> 64, word % 2**64
+        items[last], items[pick] = items[pick], items[last]
+    return items
+
+
+def choices(seed, stream, epoch, size):
+    """As many uniform draws from 0, ..., size - 1 as that."""
+    words = random_words(seed, stream, epoch)
+    return [next(words) * size >> 64 for _ in range(size)]

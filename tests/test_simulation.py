@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
-from reference import epoch
+from reference import epoch, permutation
 
 from mcsgd.errors import DivergedError
-from mcsgd.kernels import draws
-from mcsgd.problems import Quadratic
+from mcsgd.problems import (
+    LinearRegression,
+    LogisticRegression,
+    Problem,
+    Quadratic,
+    SoftmaxRegression,
+    TanhNetwork,
+)
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 
@@ -15,30 +21,79 @@ def start_of(problem):
     return np.random.default_rng(2).normal(size=problem.parameters) * 0.5
 
 
-def test_against_plain_reference(problem):
-    settings = Settings(0.01, epochs=2, trajectories=3, seed=9)
+ROUNDING = 2e-14
+"""Bound on what the order of summation changes, relative to the largest parameter, over a few epochs."""
+
+
+def assert_close(endpoint, expected):
+    np.testing.assert_allclose(endpoint, expected, rtol=0, atol=ROUNDING * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("trajectories", [1, 19])
+def test_against_plain_reference(problem, trajectories):
     w0 = start_of(problem)
-    cloud = simulate(problem, w0, settings)
-    for t in range(3):
+    cloud = simulate(problem, w0, Settings(0.1, epochs=2, trajectories=trajectories, seed=9))
+    for t in range(trajectories):
         w = w0
         for e in range(2):
-            rows, sequence = np.empty(problem.examples, np.int64), np.empty(problem.batches, np.int64)
-            draws.random_order(9, t, e, np.arange(problem.batches), rows, sequence)
-            w = epoch(problem, w, 0.01, sequence)
-        np.testing.assert_allclose(cloud.endpoints[t], w, rtol=1e-14)
+            w = epoch(problem, w, 0.1, permutation(9, t, e, problem.batches))
+        assert_close(cloud.endpoints[t], w)
 
 
-def test_reshuffled_examples_against_plain_reference(problem):
+@pytest.mark.parametrize("trajectories", [1, 11])
+def test_reshuffled_examples_against_plain_reference(problem, trajectories):
     w0 = start_of(problem)
-    cloud = simulate(problem, w0, Settings(0.01, trajectories=2, sampling="reshuffle-examples"))
-    for t in range(2):
-        rows, sequence = np.empty(problem.examples, np.int64), np.empty(problem.batches, np.int64)
-        draws.reshuffle_examples(0, t, 0, np.arange(problem.batches), rows, sequence)
+    settings = Settings(0.1, epochs=2, trajectories=trajectories, sampling="reshuffle-examples")
+    cloud = simulate(problem, w0, settings)
+    for t in range(trajectories):
         w = w0
-        for k in range(problem.batches):
-            batch = rows[k * problem.batch_size : (k + 1) * problem.batch_size]
-            w = w - 0.01 * problem.gradient(w, batch)
-        np.testing.assert_allclose(cloud.endpoints[t], w, rtol=1e-14)
+        for e in range(2):
+            rows = permutation(0, t, e, problem.examples)
+            for k in range(problem.batches):
+                batch = rows[k * problem.batch_size : (k + 1) * problem.batch_size]
+                w = w - 0.1 * problem.gradient(w, batch)
+        assert_close(cloud.endpoints[t], w)
+
+
+SIZES = [(1, 1), (8, 8), (9, 8), (30, 32), (33, 5), (64, 31), (73, 40)]
+
+
+@pytest.mark.parametrize(("features", "batch_size"), SIZES)
+@pytest.mark.parametrize("kind", ["linear", "logistic", "softmax", "network", "network-softmax"])
+@pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
+def test_sizes_around_whole_vectors(kind, features, batch_size, sampling):
+    """The step kernels against the same problem stepped by its gradient kernel."""
+    rng = np.random.default_rng(features)
+    N = 3 * batch_size + 1
+    X, y, labels = rng.normal(size=(N, features)), rng.normal(size=N), np.arange(N) % 3
+    made = {
+        "linear": lambda: LinearRegression(X, y, batch_size, 0.1),
+        "logistic": lambda: LogisticRegression(X, (y > 0) * 1.0, batch_size, 0.1),
+        "softmax": lambda: SoftmaxRegression(X, labels, batch_size, 0.1),
+        "network": lambda: TanhNetwork(X, np.stack([y, y * y], axis=1), batch_size, hidden=features, l2=0.1),
+        "network-softmax": lambda: TanhNetwork(X, labels, batch_size, hidden=5, output="softmax", l2=0.1),
+    }
+    problem = made[kind]()
+    settings = Settings(0.05, trajectories=30, sampling=sampling)
+    w0 = rng.normal(size=problem.parameters) / np.sqrt(features)
+    fast = simulate(problem, w0, settings)
+    problem.stepper = lambda reshuffled: Problem.stepper(problem, reshuffled)
+    plain = simulate(problem, w0, settings)
+    assert_close(fast.endpoints, plain.endpoints)
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
+@pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
+def test_bytes_do_not_depend_on_neighbours(problem, sampling, design):
+    """A trajectory alone, in a block of any size, or beside another that diverges, is the same."""
+    settings = Settings(0.05, epochs=2, trajectories=34, sampling=sampling, design=design, paths=3)
+    w0 = start_of(problem)
+    whole = simulate(problem, w0, settings, workers=1, block_size=34)
+    for block_size in (1, 3, 16):
+        other = simulate(problem, w0, settings, workers=2, block_size=block_size)
+        assert other.endpoints.tobytes() == whole.endpoints.tobytes()
+        assert other.paths.tobytes() == whole.paths.tobytes()
+    np.testing.assert_array_equal(whole.paths[:, -1], whole.endpoints[:3])
 
 
 @pytest.mark.parametrize("design", ["independent", "reversed-pairs"])

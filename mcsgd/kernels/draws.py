@@ -1,8 +1,10 @@
 """Which batch comes next: one function per sampling scheme.
 
-Each fills, for one epoch of one trajectory, the order in which the batches are visited
-(`sequence`, batch indices) and which examples stand in which batch (`rows`: batch k owns
-rows[k B : (k + 1) B]). The result depends on (seed, trajectory, epoch) alone.
+Each fills, for one epoch of a block of trajectories, `sequence` (m, n'): the batch that trajectory t visits
+at position s, in column t; n' is the number of trajectories, padded to whole vectors. Where
+the examples are reshuffled it fills `rows` (n, N) too: which examples stand in which batch of
+trajectory t, batch k owning rows[t, k B : (k + 1) B]. The result depends on (seed, trajectory, epoch)
+alone. Under reversed pairs, trajectories 2p and 2p + 1 share stream p and the second goes backwards.
 
 Bounded integers come from 64-bit words by mixed radix: the word is a fraction x in [0, 1); the
 integer part of bound * x is the draw, the rest the next x. A new word is begun before the
@@ -14,39 +16,64 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.philox import random_words
+from mcsgd.kernels.simd import LANES, load, splat, store
 
 STREAM_VERSION = 1
 """Changes whenever the same (seed, trajectory, epoch) would give another order."""
 
-MASK = np.uint64(0xFFFFFFFF)
-SHIFT = np.uint64(32)
+MASK, SHIFT = 0xFFFFFFFF, 32
 WORD_CAPACITY = 2**33
+MOST_PACKED = 16  # numbers 0..15 of four bits each fill a 64-bit word
+COUNTING = np.arange(LANES)
 
 
-@jit
-def identity(sequence):
-    """Fill with 0, 1, 2, ..."""
-    for i in range(sequence.size):
-        sequence[i] = i
-
-
-@jit
+@inline
 def digit(fraction, bound):
-    """Return (integer part, remaining fraction) of bound * fraction, bound < 2^31."""
-    low = (fraction & MASK) * bound
-    high = (fraction >> SHIFT) * bound + (low >> SHIFT)
-    return np.int64(high >> SHIFT), (high << SHIFT) | (low & MASK)
+    """Return (integer part, remaining fraction) of bound * fraction, lane by lane; bound < 2^31."""
+    mask, half = splat(MASK), splat(SHIFT)
+    low = (fraction & mask) * splat(bound)
+    high = (fraction >> half) * splat(bound) + (low >> half)
+    return high >> half, (high << half) | (low & mask)
 
 
 @jit
-def shuffle(seed, trajectory, epoch, sequence):
-    """Fill with a uniformly random permutation of 0, 1, ... (Fisher-Yates)."""
-    identity(sequence)
-    word, spare = random_words(seed, trajectory, epoch, 0)
+def shuffle_packed(seed, streams, epoch, size, orders, column, step):
+    """`shuffle` for size <= 16: a permutation is one word of four-bit numbers, in a register."""
+    word, spare = random_words(seed, load(streams, 0), epoch, 0)
+    packed = splat(np.int64(-0x123456789ABCDF0))  # 0xFEDCBA9876543210
+    used = 1
+    nibble = splat(15)
+    for last in range(size - 1, 0, -1):
+        bound = last + 1
+        if used * bound > WORD_CAPACITY:
+            used = 1
+            word = spare
+        used *= bound
+        pick, word = digit(word, bound)
+        here, there = splat(4 * last), pick << splat(2)
+        change = ((packed >> here) ^ (packed >> there)) & nibble
+        packed = packed ^ (change << here) ^ (change << there)
+    for i in range(size):
+        store(orders, i * step + column, (packed >> splat(4 * i)) & nibble)
+
+
+@jit
+def shuffle(seed, streams, epoch, size, orders, column, step):
+    """Draw uniformly random permutations of 0, 1, ..., size - 1 (Fisher-Yates).
+
+    Item i of the permutation of streams[lane] goes to orders[i step + column + lane].
+    """
+    if size <= MOST_PACKED:
+        shuffle_packed(seed, streams, epoch, size, orders, column, step)
+        return
+    picks = np.empty(LANES, np.int64)
+    for i in range(size):
+        store(orders, i * step + column, splat(i))
+    word, spare = random_words(seed, load(streams, 0), epoch, 0)
     block, has_spare, used = 0, True, 1
-    for last in range(sequence.size - 1, 0, -1):
+    for last in range(size - 1, 0, -1):
         bound = last + 1
         if used * bound > WORD_CAPACITY:
             used = 1
@@ -54,46 +81,93 @@ def shuffle(seed, trajectory, epoch, sequence):
                 word, has_spare = spare, False
             else:
                 block += 1
-                word, spare = random_words(seed, trajectory, epoch, block)
+                word, spare = random_words(seed, load(streams, 0), epoch, block)
                 has_spare = True
         used *= bound
-        pick, word = digit(word, np.uint64(bound))
-        sequence[last], sequence[pick] = sequence[pick], sequence[last]
+        pick, word = digit(word, bound)
+        store(picks, 0, pick)
+        for lane in range(LANES):
+            here, there = last * step + column + lane, picks[lane] * step + column + lane
+            orders[here], orders[there] = orders[there], orders[here]
 
 
 @jit
-def random_order(seed, trajectory, epoch, given, rows, sequence):
-    """Fixed batches, each once, in a fresh uniformly random order every epoch."""
-    identity(rows)
-    shuffle(seed, trajectory, epoch, sequence)
+def choose(seed, streams, epoch, size, orders, column, step):
+    """Draw `size` independent uniform numbers from 0, 1, ..., size - 1; arguments as `shuffle`."""
+    for i in range(0, size, 2):
+        word, spare = random_words(seed, load(streams, 0), epoch, i // 2)
+        store(orders, i * step + column, digit(word, size)[0])
+        if i + 1 < size:
+            store(orders, (i + 1) * step + column, digit(spare, size)[0])
+
+
+def _fixed_batches(orders_of):
+    """Return the scheme that visits fixed batches in the orders drawn by `orders_of`."""
+
+    @jit
+    def draw(seed, first, epoch, paired, given, sequence, rows):
+        m, width = sequence.shape
+        flat = sequence.reshape(-1)
+        streams = np.empty(LANES, np.int64)
+        if not paired:
+            for column in range(0, width, LANES):
+                streams[:] = first + column + COUNTING
+                orders_of(seed, streams, epoch, m, flat, column, width)
+            return
+        orders = np.empty(m * LANES, np.int64)
+        for stream in range(first // 2, (first + width - 1) // 2 + 1, LANES):
+            streams[:] = stream + COUNTING
+            orders_of(seed, streams, epoch, m, orders, 0, LANES)
+            for lane in range(LANES):
+                t = 2 * (stream + lane) - first
+                for s in range(m):
+                    batch = orders[s * LANES + lane]
+                    if 0 <= t < width:
+                        sequence[s, t] = batch
+                    if 0 <= t + 1 < width:
+                        sequence[m - 1 - s, t + 1] = batch
+
+    return draw
+
+
+random_order = _fixed_batches(shuffle)
+"""Fixed batches, each once, in a fresh uniformly random order every epoch."""
+
+with_replacement = _fixed_batches(choose)
+"""As many independent uniform draws from the fixed batches as there are batches."""
 
 
 @jit
-def shuffle_once(seed, trajectory, epoch, given, rows, sequence):
+def shuffle_once(seed, first, epoch, paired, given, sequence, rows):
     """Fixed batches in one random order, the same in all epochs."""
-    identity(rows)
-    shuffle(seed, trajectory, 0, sequence)
+    if epoch == 0:
+        random_order(seed, first, epoch, paired, given, sequence, rows)
 
 
 @jit
-def reshuffle_examples(seed, trajectory, epoch, given, rows, sequence):
-    """New batches every epoch, cut from a uniformly random permutation of the examples."""
-    shuffle(seed, trajectory, epoch, rows)
-    identity(sequence)
-
-
-@jit
-def with_replacement(seed, trajectory, epoch, given, rows, sequence):
-    """As many independent uniform draws from the fixed batches as there are batches."""
-    identity(rows)
-    bound = sequence.size
-    for i in range(sequence.size):
-        word, spare = random_words(seed, trajectory, epoch, i // 2)
-        sequence[i], _ = digit(word if i % 2 == 0 else spare, np.uint64(bound))
-
-
-@jit
-def given_order(seed, trajectory, epoch, given, rows, sequence):
+def given_order(seed, first, epoch, paired, given, sequence, rows):
     """Fixed batches in the order given by the user (or 0, 1, ... for a single full batch)."""
-    identity(rows)
-    sequence[:] = given
+    if epoch == 0:
+        for s in range(len(sequence)):
+            sequence[s] = given[s]
+
+
+@jit
+def reshuffle_examples(seed, first, epoch, paired, given, sequence, rows):
+    """New batches every epoch, cut from a uniformly random permutation of the examples."""
+    n, examples = rows.shape
+    m = len(sequence)
+    per_stream = 2 if paired else 1
+    streams = np.empty(LANES, np.int64)
+    orders = np.empty(examples * LANES, np.int64)
+    for stream in range(first // per_stream, (first + n - 1) // per_stream + 1, LANES):
+        streams[:] = stream + COUNTING
+        shuffle(seed, streams, epoch, examples, orders, 0, LANES)
+        for lane in range(LANES):
+            for member in range(per_stream):
+                t = per_stream * (stream + lane) + member - first
+                if 0 <= t < n:
+                    for i in range(examples):
+                        rows[t, i] = orders[i * LANES + lane]
+                    for s in range(m):
+                        sequence[s, t] = s if member == 0 else m - 1 - s

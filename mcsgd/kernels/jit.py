@@ -9,7 +9,7 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["compile_for", "first_class", "jit"]
+__all__ = ["compile_for", "first_class", "inline", "jit"]
 
 # nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
 # No fastmath: it folds isfinite() to True, and divergence would go unseen.
@@ -17,11 +17,17 @@ _OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 VECTOR = types.float64[::1]
 INDICES = types.int64[::1]
+TABLE = types.int64[:, ::1]
 
 
 def jit(function: Callable[..., Any]) -> Any:
     """Compile on first use, for the argument types of that use."""
     return numba.njit(**_OPTIONS)(function)
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """Compile as `jit`, and put the machine code into the caller's: for a few lines on vector values."""
+    return numba.njit(**_OPTIONS, forceinline=True)(function)
 
 
 def first_class(function: Any, *arguments: Any, returns: Any = types.void) -> Any:

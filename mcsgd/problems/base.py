@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
-from mcsgd.kernels import batches
+from mcsgd.kernels import batches, steps
 from mcsgd.kernels.jit import INDICES, VECTOR, compile_for, first_class
+from mcsgd.problems.stepper import Stepper
 
 Array: TypeAlias = NDArray[np.float64]
 Batch: TypeAlias = "int | ArrayLike | None"
@@ -151,6 +152,12 @@ class Problem:
     def third_derivatives(self, w: Array, U: Array, V: Array) -> Array:
         """T_k[U_k, V_k] for all batches, (m, d); U and V are (m, d), or one vector (d,) for all."""
         return self._per_batch("third_derivative", w, U, V)
+
+    # For the simulation -----------------------------------------------------------------------
+
+    def stepper(self, reshuffled: bool) -> Stepper:
+        """Return the step kernel for fixed batches, or for batches of reshuffled examples."""
+        return Stepper(steps.one_by_one, self.data, self.parameters, np.arange(self.parameters))
 
     # Inside ---------------------------------------------------------------------------------
 

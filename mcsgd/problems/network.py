@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
-from mcsgd.kernels import network
+from mcsgd.kernels import network, network_steps
 from mcsgd.problems.base import Kernels, Problem
 from mcsgd.problems.regression import check_labels
+from mcsgd.problems.stepper import Stepper, packed_data, padded_to
 
 
 class TanhNetwork(Problem):
@@ -72,3 +73,17 @@ class TanhNetwork(Problem):
         parameters = hidden * (inputs.shape[1] + 1) + outputs * (hidden + 1)
         data = (inputs, targets, hidden, code, l2)
         super().__init__(kernels, data, examples, parameters, batch_size, checks)
+
+    def stepper(self, reshuffled: bool) -> Stepper:
+        """Return the step kernel; see `Problem.stepper`."""
+        X, Y, hidden, output, l2 = self.data
+        p, outputs = X.shape[1], Y.shape[1]
+        width, wide = padded_to(p), padded_to(hidden)
+        W1 = (np.arange(hidden)[:, None] * width + np.arange(p)).ravel()
+        b1 = hidden * width + np.arange(hidden)
+        W2 = hidden * width + wide + (np.arange(outputs)[:, None] * wide + np.arange(hidden)).ravel()
+        b2 = hidden * width + wide + outputs * wide + np.arange(outputs)
+        size = hidden * width + wide + outputs * wide + padded_to(outputs)
+        data = packed_data(X, Y, self.batch_size, reshuffled)
+        advance = network_steps.reshuffled_examples if reshuffled else network_steps.fixed_batches
+        return Stepper(advance, (*data, hidden, output, l2), size, np.concatenate([W1, b1, W2, b2]))

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
-from mcsgd.kernels import glm, softmax
+from mcsgd.kernels import glm, glm_steps, softmax, softmax_steps
 from mcsgd.problems.base import Array, Kernels, Problem
+from mcsgd.problems.stepper import Stepper, packed_data, padded_to
 
 
 def check_labels(checks: Checks, y: Any, examples: int) -> NDArray[np.int64]:
@@ -33,6 +34,14 @@ class GeneralizedLinear(Problem):
         kernels = Kernels(glm.loss, glm.gradient, glm.hessian_vector, glm.third_derivative)
         examples = checks.length("X", X)
         super().__init__(kernels, (X, y, l2, family), examples, X.shape[1], batch_size, checks)
+
+    def stepper(self, reshuffled: bool) -> Stepper:
+        """Return the step kernel; see `Problem.stepper`."""
+        X, y, l2, family = self.data
+        data = packed_data(X, y[:, None], self.batch_size, reshuffled)
+        advance = glm_steps.reshuffled_examples if reshuffled else glm_steps.fixed_batches
+        size = padded_to(self.parameters)
+        return Stepper(advance, (*data, l2, family), size, np.arange(self.parameters))
 
 
 class LinearRegression(GeneralizedLinear):
@@ -125,3 +134,13 @@ class SoftmaxRegression(Problem):
         kernels = Kernels(softmax.loss, softmax.gradient, softmax.hessian_vector, softmax.third_derivative)
         data = (inputs, labels, classes, l2)
         super().__init__(kernels, data, examples, classes * inputs.shape[1], batch_size, checks)
+
+    def stepper(self, reshuffled: bool) -> Stepper:
+        """Return the step kernel; see `Problem.stepper`."""
+        X, labels, classes, l2 = self.data
+        p = X.shape[1]
+        width = padded_to(p)
+        places = (np.arange(classes)[:, None] * width + np.arange(p)).ravel()
+        data = packed_data(X, np.eye(classes)[labels], self.batch_size, reshuffled)
+        advance = softmax_steps.reshuffled_examples if reshuffled else softmax_steps.fixed_batches
+        return Stepper(advance, (*data, l2), classes * width, places)

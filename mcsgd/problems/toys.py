@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
-from mcsgd.kernels import toys
+from mcsgd.kernels import toy_steps, toys
 from mcsgd.problems.base import Kernels, Problem
+from mcsgd.problems.stepper import Stepper, batch_sizes
 
 
 class ScalarFactorization(Problem):
@@ -45,6 +46,16 @@ class ScalarFactorization(Problem):
             toys.factorization_third_derivative,
         )
         super().__init__(kernels, (inputs, targets), examples, 2, batch_size, checks)
+
+    def stepper(self, reshuffled: bool) -> Stepper:
+        """Return the step kernel; see `Problem.stepper`."""
+        if reshuffled:
+            return super().stepper(reshuffled)
+        x, y = self.data
+        starts = np.arange(0, self.examples, self.batch_size)
+        sizes = batch_sizes(self.examples, self.batch_size)
+        data = (np.add.reduceat(x * x, starts) / sizes, np.add.reduceat(x * y, starts) / sizes)
+        return Stepper(toy_steps.factorization, data, 2, np.arange(2), by_lanes=True)
 
 
 class Quadratic(Problem):

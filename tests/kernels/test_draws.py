@@ -5,6 +5,7 @@ from math import factorial
 
 import numpy as np
 import pytest
+from reference import choices, permutation
 from scipy import stats
 
 from mcsgd.kernels import draws
@@ -12,59 +13,81 @@ from mcsgd.kernels import draws
 ALARM = 1e-6
 
 
-def draw(scheme, trajectory, epoch=0, examples=12, batches=4, seed=5, given=None):
-    rows, sequence = np.empty(examples, np.int64), np.empty(batches, np.int64)
+def draw(scheme, trajectories, epoch=0, batches=4, examples=12, seed=5, given=None, first=0, paired=False):
+    """Return the sequences (trajectories, batches) and the rows."""
+    width = -(-trajectories // 8) * 8
+    sequence, rows = np.zeros((batches, width), np.int64), np.zeros((trajectories, examples), np.int64)
     given = np.arange(batches) if given is None else np.array(given)
-    scheme(seed, trajectory, epoch, given, rows, sequence)
-    return rows, sequence
+    scheme(seed, first, epoch, paired, given, sequence, rows)
+    return sequence.T[:trajectories], rows
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 7, 8, 15, 16, 17, 20, 21, 40, 57, 100])
+@pytest.mark.parametrize(("first", "epoch"), [(0, 0), (5, 3), (2**32 - 3, 1), (2**62, 2**31)])
+def test_against_plain_reference(m, first, epoch):
+    sequences, _ = draw(draws.random_order, 11, epoch, m, first=first)
+    for t in range(11):
+        assert list(sequences[t]) == permutation(5, first + t, epoch, m)
+    sequences, _ = draw(draws.with_replacement, 11, epoch, m, first=first)
+    for t in range(11):
+        assert list(sequences[t]) == choices(5, first + t, epoch, m)
 
 
 @pytest.mark.parametrize("m", [3, 4, 5, 6])
 def test_permutations_are_uniform(m):
     index = {p: i for i, p in enumerate(permutations(range(m)))}
-    counts = np.zeros(factorial(m))
-    for t in range(100 * factorial(m)):
-        counts[index[tuple(draw(draws.random_order, t, batches=m)[1])]] += 1
+    sequences, _ = draw(draws.random_order, 400 * factorial(m), batches=m)
+    counts = np.bincount([index[tuple(s)] for s in sequences.tolist()], minlength=factorial(m))
     assert stats.chisquare(counts).pvalue > ALARM
 
 
-@pytest.mark.parametrize("m", [21, 57, 569])
+@pytest.mark.parametrize("m", [16, 17, 21, 57, 569])
 def test_long_permutations_are_uniform_by_position(m):
-    """Chi-square of item by tenth of the positions, over words and blocks of the generator."""
-    trials = 2000
-    sums = np.zeros(m)
-    for t in range(trials):
-        sequence = draw(draws.random_order, t, batches=m)[1]
-        assert np.array_equal(np.sort(sequence), np.arange(m))
-        sums += sequence
-    z = (sums / trials - (m - 1) / 2) / np.sqrt((m**2 - 1) / 12 / trials)
+    """Mean of the item at each position, over words and blocks of the generator."""
+    trials = 8000
+    sequences, _ = draw(draws.random_order, trials, batches=m)
+    assert np.array_equal(np.sort(sequences, axis=1), np.broadcast_to(np.arange(m), (trials, m)))
+    z = (sequences.mean(axis=0) - (m - 1) / 2) / np.sqrt((m**2 - 1) / 12 / trials)
     # sum over positions of z^2 is (m / (m - 1)) times a chi-square of m - 1 degrees of freedom
     assert ALARM / 2 < stats.chi2.sf((z**2).sum() * (m - 1) / m, m - 1) < 1 - ALARM / 2
 
 
 def test_with_replacement_is_uniform_and_repeats():
-    sequences = np.array([draw(draws.with_replacement, t, batches=5)[1] for t in range(4000)])
+    sequences, _ = draw(draws.with_replacement, 40_000, batches=5)
     for position in range(5):
         assert stats.chisquare(np.bincount(sequences[:, position], minlength=5)).pvalue > ALARM
     pairs = np.bincount(sequences[:, 0] * 5 + sequences[:, 1], minlength=25)
     assert stats.chisquare(pairs).pvalue > ALARM
 
 
-def test_schemes_fill_rows_and_sequence():
-    rows, sequence = draw(draws.random_order, 3)
-    assert list(rows) == list(range(12))
-    assert sorted(sequence) == list(range(4))
-    rows, sequence = draw(draws.reshuffle_examples, 3)
-    assert sorted(rows) == list(range(12))
-    assert list(rows) != list(range(12))
-    assert list(sequence) == list(range(4))
-    assert list(draw(draws.given_order, 3, given=[2, 0, 3, 1])[1]) == [2, 0, 3, 1]
+@pytest.mark.parametrize("first", [0, 3, 10])
+@pytest.mark.parametrize("scheme", [draws.random_order, draws.with_replacement, draws.shuffle_once])
+def test_pairs_share_a_stream(scheme, first):
+    m = 5
+    sequences, _ = draw(scheme, 21, batches=m, first=first, paired=True)
+    for t in range(21):
+        stream = (first + t) // 2
+        order = choices(5, stream, 0, m) if scheme is draws.with_replacement else permutation(5, stream, 0, m)
+        assert list(sequences[t]) == (order[::-1] if (first + t) % 2 else order)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_reshuffled_examples(paired):
+    sequences, rows = draw(draws.reshuffle_examples, 21, first=3, paired=paired, examples=11)
+    for t in range(21):
+        backwards = paired and (3 + t) % 2 == 1
+        assert list(rows[t]) == permutation(5, (3 + t) // 2 if paired else 3 + t, 0, 11)
+        assert list(sequences[t]) == ([3, 2, 1, 0] if backwards else [0, 1, 2, 3])
+
+
+def test_given_order():
+    assert draw(draws.given_order, 3, given=[2, 0, 3, 1])[0].tolist() == [[2, 0, 3, 1]] * 3
 
 
 def test_fresh_orders_by_epoch_trajectory_and_seed():
-    first = list(draw(draws.random_order, 0, batches=12)[1])
-    assert first != list(draw(draws.random_order, 0, epoch=1, batches=12)[1])
-    assert first != list(draw(draws.random_order, 1, batches=12)[1])
-    assert first != list(draw(draws.random_order, 2**32, batches=12)[1])
-    assert first != list(draw(draws.random_order, 0, batches=12, seed=6)[1])
-    assert first == list(draw(draws.shuffle_once, 0, epoch=1, batches=12)[1])
+    sequences, _ = draw(draws.random_order, 2, batches=12)
+    first = list(sequences[0])
+    assert first != list(sequences[1])
+    assert first != list(draw(draws.random_order, 1, epoch=1, batches=12)[0][0])
+    assert first != list(draw(draws.random_order, 1, batches=12, first=2**32)[0][0])
+    assert first != list(draw(draws.random_order, 1, batches=12, seed=6)[0][0])

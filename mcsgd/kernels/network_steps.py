@@ -1,0 +1,159 @@
+"""Step kernels of the network with one hidden tanh layer.
+
+One trajectory at a time, those at the same batch after each other: the first layer of all its examples
+is a product of W1 with the batch, eight examples to a vector, and so on backwards. A trajectory's
+state is W1 (h, p'), b1 (h'), W2 (K, h'), b2 (K'), with rows padded to whole vectors. The data is
+(X, XT, Y, sizes, hidden, output, l2), see `mcsgd.kernels.steps`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsgd.kernels.jit import jit
+from mcsgd.kernels.network import SOFTMAX
+from mcsgd.kernels.products import aligned, multiply, padded
+from mcsgd.kernels.simd import LANES, load, splat, store, total, transpose
+from mcsgd.kernels.softmax_steps import softmax_slopes
+from mcsgd.kernels.steps import (
+    batch_of,
+    descend,
+    empty_batch,
+    fixed_batch,
+    pack,
+    sorted_by_batch,
+    weigh_examples,
+)
+from mcsgd.kernels.vmath import tanh
+
+Array = NDArray[np.float64]
+
+
+class Work(NamedTuple):
+    """What a step works in. Rows of padding are zero and stay so."""
+
+    bases: NDArray[np.int64]
+    a: Array  # (h', height): the hidden layer's values
+    turned: Array  # (height, h'): their transpose
+    o: Array  # (K, height): the outputs, then the loss's slopes in them
+    e: Array  # (h, height): the slopes in the hidden layer's inputs
+    g: Array  # the gradient, laid out as the state
+    weights: Array  # (height): one over the number of examples, 0 for padding
+
+
+@jit
+def workspace(state_size, height, hidden, outputs):
+    """Return what `step` works in."""
+    wide = padded(hidden)
+    a, g = aligned(wide * height), aligned(state_size)
+    a[:] = 0.0
+    g[:] = 0.0
+    bases = np.empty(max(hidden, outputs), np.int64)
+    o, e = aligned(outputs * height), aligned(hidden * height)
+    return Work(bases, a, aligned(height * wide), o, e, g, aligned(height))
+
+
+@jit
+def hidden_layer(a, state, bias, hidden, height):
+    """Replace W1 x (h, height) by tanh(W1 x + b1)."""
+    for i in range(hidden):
+        b = splat(state[bias + i])
+        for v in range(0, height, LANES):
+            store(a, i * height + v, tanh(load(a, i * height + v) + b))
+
+
+@jit
+def output_slopes(o, state, bias, outputs, output, batch, weights):
+    """Replace W2 a (K, height) by the slopes of the example losses times weights (height)."""
+    for c in range(outputs):
+        b = splat(state[bias + c])
+        for v in range(0, batch.height, LANES):
+            place = c * batch.height + v
+            value = load(o, place) + b
+            if output != SOFTMAX:
+                value = (value - load(batch.Y, batch.y_at + place)) * load(weights, v)
+            store(o, place, value)
+    if output == SOFTMAX:
+        softmax_slopes(o, 0, outputs, batch, weights)
+
+
+@jit
+def back_through_tanh(e, a, hidden, height):
+    """Multiply e (h, height) by 1 - a^2."""
+    for v in range(0, hidden * height, LANES):
+        h = load(a, v)
+        store(e, v, load(e, v) * (splat(1.0) - h * h))
+
+
+@jit
+def sums_of_rows(x, rows, height, out, at):
+    """out[at + i] = sum of row i of x (rows, height)."""
+    for i in range(rows):
+        sums = load(x, i * height)
+        for v in range(LANES, height, LANES):
+            sums = sums + load(x, i * height + v)
+        out[at + i] = total(sums)
+
+
+@jit
+def place_rows(bases, count, start, step):
+    """Fill in start, start + step, ..."""
+    for i in range(count):
+        bases[i] = start + i * step
+
+
+@jit
+def step(state, at, batch, hidden, output, work, plan, l2):
+    """Step the trajectory whose state begins at `at` on one batch."""
+    bases, a, turned, o, e, g, weights = work
+    size, height, width, vectors = batch.size, batch.height, batch.width, batch.height // LANES
+    outputs, wide = o.size // height, padded(hidden)
+    features = (plan.start.size - outputs * (hidden + 1)) // hidden - 1
+    b1 = hidden * width
+    W2 = b1 + wide
+    b2 = W2 + outputs * wide
+    weigh_examples(batch, weights)
+    place_rows(bases, hidden, at, width)
+    multiply(state, bases, hidden, 1, batch.XT, batch.at, height, features, vectors, a, 0, height)
+    hidden_layer(a, state, at + b1, hidden, height)
+    place_rows(bases, outputs, at + W2, wide)
+    multiply(state, bases, outputs, 1, a, 0, height, hidden, vectors, o, 0, height)
+    output_slopes(o, state, at + b2, outputs, output, batch, weights)
+    place_rows(bases, hidden, at + W2, 1)
+    multiply(state, bases, hidden, wide, o, 0, height, outputs, vectors, e, 0, height)
+    back_through_tanh(e, a, hidden, height)
+    place_rows(bases, max(hidden, outputs), 0, height)
+    multiply(e, bases, hidden, 1, batch.X, batch.at, width, size, width // LANES, g, 0, width)
+    sums_of_rows(e, hidden, height, g, b1)
+    for i in range(0, wide, LANES):
+        for v in range(0, height, LANES):
+            transpose(a, i * height + v, height, turned, v * wide + i, wide)
+    multiply(o, bases, outputs, 1, turned, 0, wide, size, wide // LANES, g, W2, wide)
+    sums_of_rows(o, outputs, height, g, b2)
+    descend(state, at, g, 0, plan.state_size, plan.step_size, l2, 1.0)
+
+
+@jit
+def fixed_batches(gradient, data, state, visited, rows, plan):
+    """Step all trajectories on the fixed batches that they visit."""
+    X, XT, Y, sizes, hidden, output, l2 = data
+    order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
+    work = workspace(plan.state_size, X.shape[1], hidden, Y.shape[1])
+    for k in range(plan.batches):
+        batch = fixed_batch(X, XT, Y, sizes, k)
+        for i in range(starts[k], starts[k + 1]):
+            step(state, order[i] * plan.state_size, batch, hidden, output, work, plan, l2)
+
+
+@jit
+def reshuffled_examples(gradient, data, state, visited, rows, plan):
+    """Step all trajectories on batches of their own."""
+    X, _, Y, sizes, hidden, output, l2 = data
+    work = workspace(plan.state_size, sizes[0], hidden, Y.shape[1])
+    packed = empty_batch(sizes[0], X.shape[1], Y.shape[1])
+    for t in range(state.size // plan.state_size):
+        batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
+        step(state, t * plan.state_size, batch, hidden, output, work, plan, l2)

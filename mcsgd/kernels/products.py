@@ -1,0 +1,212 @@
+"""Small matrix products for the step kernels: a few rows of scalars times a panel of contiguous rows.
+
+    out[g, :] = sum_k scalars[g, k] rows[k, :]
+
+Rows of `out` are held in registers while k runs. Every element is one chain of fused multiply-adds in
+the order of k, so its bits depend neither on how many rows go together nor on the machine.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from mcsgd.kernels.jit import jit
+from mcsgd.kernels.simd import _INT64, F8, LANES, _call, _pointer, _splat
+
+__all__ = ["aligned", "multiply", "padded"]
+
+FLOATS, OFFSETS = types.float64[::1], types.int64[::1]
+
+
+@intrinsic(prefer_literal=True)
+def _block(
+    typing_context,
+    height,
+    width,
+    scalars,
+    bases,
+    first,
+    step,
+    rows,
+    start,
+    row_step,
+    count,
+    out,
+    at,
+    out_step,
+):
+    """Compute `height` rows of `width` vectors, both literal.
+
+    Row g's scalars are scalars[bases[first + g] + k step], k < count; the rows are
+    rows[start + k row_step + lane], count >= 1; the results go to out[at + g out_step + lane].
+    """
+    if not (isinstance(height, types.IntegerLiteral) and isinstance(width, types.IntegerLiteral)):
+        return None
+    G, V = range(height.literal_value), range(width.literal_value)
+    index = types.intp
+    sig = types.void(
+        height, width, scalars, bases, index, index, rows, index, index, index, out, index, index
+    )
+
+    def build(context, builder, sig, args):
+        _, _, scalars_, bases_, first_, step_, rows_, start_, row_step_, count_, out_, at_, out_step_ = args
+
+        def at(base, offset):
+            return builder.gep(base, [offset])
+
+        def vector_at(base, v):
+            return builder.bitcast(at(base, _INT64(LANES * v)), F8.llvm.as_pointer())
+
+        base_pointer = _pointer(context, builder, bases, bases_, first_, _INT64)
+        scalar_pointer = _pointer(context, builder, scalars, scalars_, _INT64(0), ir.DoubleType())
+        starts = [at(scalar_pointer, builder.load(at(base_pointer, _INT64(g)))) for g in G]
+        row_pointer = _pointer(context, builder, rows, rows_, start_, ir.DoubleType())
+        entry, loop = builder.block, builder.append_basic_block("product")
+        done = builder.append_basic_block("product.end")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k = builder.phi(_INT64)
+        sums = [[builder.phi(F8.llvm) for _ in V] for _ in G]
+        row, offset = at(row_pointer, builder.mul(k, row_step_)), builder.mul(k, step_)
+        panel = [builder.load(vector_at(row, v), align=8) for v in V]
+        following = builder.add(k, _INT64(1))
+        k.add_incoming(_INT64(0), entry)
+        k.add_incoming(following, loop)
+        for g in G:
+            scalar = _splat(builder, builder.load(at(starts[g], offset)), F8)
+            for v in V:
+                total = sums[g][v]
+                total.add_incoming(ir.Constant(F8.llvm, None), entry)
+                sums[g][v] = _call(builder, "llvm.fma.v8f64", F8.llvm, [scalar, panel[v], total])
+                total.add_incoming(sums[g][v], loop)
+        builder.cbranch(builder.icmp_signed("<", following, count_), loop, done)
+        builder.position_at_end(done)
+        out_pointer = _pointer(context, builder, out, out_, at_, ir.DoubleType())
+        for g in G:
+            line = at(out_pointer, builder.mul(out_step_, _INT64(g)))
+            for v in V:
+                builder.store(sums[g][v], vector_at(line, v), align=8)
+        return context.get_dummy_value()
+
+    return sig, build
+
+
+def _panel(width):
+    """Return a kernel for panels of `width` vectors; six rows of four vectors fill 24 of 32 registers."""
+
+    @jit
+    def panel(scalars, bases, height, step, rows, start, row_step, count, out, at, out_step):
+        g = 0
+        while g + 6 <= height:
+            _block(
+                6,
+                width,
+                scalars,
+                bases,
+                g,
+                step,
+                rows,
+                start,
+                row_step,
+                count,
+                out,
+                at + g * out_step,
+                out_step,
+            )
+            g += 6
+        while g + 3 <= height:
+            _block(
+                3,
+                width,
+                scalars,
+                bases,
+                g,
+                step,
+                rows,
+                start,
+                row_step,
+                count,
+                out,
+                at + g * out_step,
+                out_step,
+            )
+            g += 3
+        while g < height:
+            _block(
+                1,
+                width,
+                scalars,
+                bases,
+                g,
+                step,
+                rows,
+                start,
+                row_step,
+                count,
+                out,
+                at + g * out_step,
+                out_step,
+            )
+            g += 1
+
+    return panel
+
+
+_panel_of_1, _panel_of_2, _panel_of_4 = _panel(1), _panel(2), _panel(4)
+
+
+@jit
+def multiply(scalars, bases, height, step, rows, start, row_step, count, vectors, out, at, out_step):
+    """Compute out[g, :] = sum_k scalars[g, k] rows[k, :].
+
+    Parameters
+    ----------
+    scalars, rows, out : flat arrays of float64
+    bases : int64
+        scalars[g, k] is at bases[g] + k step.
+    height : int
+        Number of rows of scalars, g.
+    start, row_step : int
+        rows[k, :] begins at start + k row_step.
+    count : int
+        Number of k, at least 1.
+    vectors : int
+        Number of vectors of eight in a row.
+    at, out_step : int
+        out[g, :] begins at at + g out_step.
+    """
+    v = 0
+    while v + 4 <= vectors:
+        shift = v * LANES
+        _panel_of_4(
+            scalars, bases, height, step, rows, start + shift, row_step, count, out, at + shift, out_step
+        )
+        v += 4
+    if v + 2 <= vectors:
+        shift = v * LANES
+        _panel_of_2(
+            scalars, bases, height, step, rows, start + shift, row_step, count, out, at + shift, out_step
+        )
+        v += 2
+    if v < vectors:
+        shift = v * LANES
+        _panel_of_1(
+            scalars, bases, height, step, rows, start + shift, row_step, count, out, at + shift, out_step
+        )
+
+
+@jit
+def aligned(size):
+    """Return an uninitialised flat array that begins at a multiple of 64 bytes, and so do its vectors."""
+    memory = np.empty(size + LANES)
+    shift = (-(memory.ctypes.data // 8)) % LANES
+    return memory[shift : shift + size]
+
+
+@jit
+def padded(size):
+    """Return the next multiple of the number of lanes."""
+    return -(-size // LANES) * LANES

@@ -1,0 +1,293 @@
+"""Values of eight lanes in jitted code: `F8` of float64, `I8` of 64-bit integers (unsigned where it matters).
+
+Numba's own loops are vectorised, or not, as LLVM sees fit, and sums only with flags that let it change
+their order. Here a vector is a value: what is written is what is computed, lane by lane, with
+the same bits whatever the other lanes hold. On processors with shorter vectors LLVM splits the
+eight lanes; the bits stay the same.
+
+F8 has + - * / and < > (which give a mask), I8 has + - * & | ^ << >>. `load` and `store` take a contiguous
+array and an offset into its memory, and check no bounds.
+"""
+
+from __future__ import annotations
+
+import operator
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+__all__ = [
+    "F8",
+    "I8",
+    "LANES",
+    "as_float",
+    "as_int",
+    "fma",
+    "gather",
+    "load",
+    "magnitude",
+    "select",
+    "splat",
+    "store",
+    "to_float",
+    "total",
+    "transpose",
+]
+
+LANES = 8
+_INT32, _INT64, _DOUBLE = ir.IntType(32), ir.IntType(64), ir.DoubleType()
+
+
+class Lanes(types.Type):
+    """Numba's type of a vector value; `element` is the type of one lane."""
+
+    def __init__(self, name, element, llvm_element):
+        super().__init__(name=name)
+        self.element = element
+        self.llvm = ir.VectorType(llvm_element, LANES)
+
+
+F8 = Lanes("F8", types.float64, _DOUBLE)
+I8 = Lanes("I8", types.int64, _INT64)
+MASK = Lanes("mask of 8", types.boolean, ir.IntType(1))
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager, lanes):
+        super().__init__(manager, lanes, lanes.llvm)
+
+
+# Operators ------------------------------------------------------------------------------------
+
+_OPERATORS = [
+    (operator.add, F8, F8, "fadd"),
+    (operator.sub, F8, F8, "fsub"),
+    (operator.mul, F8, F8, "fmul"),
+    (operator.truediv, F8, F8, "fdiv"),
+    (operator.lt, F8, MASK, "<"),
+    (operator.gt, F8, MASK, ">"),
+    (operator.add, I8, I8, "add"),
+    (operator.sub, I8, I8, "sub"),
+    (operator.mul, I8, I8, "mul"),
+    (operator.and_, I8, I8, "and_"),
+    (operator.or_, I8, I8, "or_"),
+    (operator.xor, I8, I8, "xor"),
+    (operator.lshift, I8, I8, "shl"),
+    (operator.rshift, I8, I8, "lshr"),
+]
+
+
+def _add_operator(function, operand, result, instruction):
+    class Template(ConcreteTemplate):
+        cases = [signature(result, operand, operand)]  # noqa: RUF012 - numba's way
+
+    infer_global(function)(Template)
+
+    @lower_builtin(function, operand, operand)
+    def lower(context, builder, sig, args):
+        if instruction in "<>":
+            return builder.fcmp_ordered(instruction, *args)
+        return getattr(builder, instruction)(*args)
+
+
+for _row in _OPERATORS:
+    _add_operator(*_row)
+
+
+@infer_global(operator.neg)
+class _Neg(ConcreteTemplate):
+    cases = [signature(F8, F8)]  # noqa: RUF012 - numba's way
+
+
+@lower_builtin(operator.neg, F8)
+def _lower_neg(context, builder, sig, args):
+    return builder.fneg(args[0])
+
+
+# Functions ------------------------------------------------------------------------------------
+
+
+def _pointer(context, builder, array_type, array, offset, pointee):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [offset]), pointee.as_pointer())
+
+
+def _lanes_of(array):
+    """Return the vector type for an array's elements."""
+    if isinstance(array, types.Array) and array.layout == "C":
+        return {types.float64: F8, types.int64: I8}.get(array.dtype)
+    return None
+
+
+@intrinsic
+def load(typing_context, array, offset):
+    """Return the eight elements from `offset` on."""
+    lanes = _lanes_of(array)
+    if lanes is None:
+        return None
+
+    def build(context, builder, sig, args):
+        data, first = args
+        return builder.load(_pointer(context, builder, array, data, first, lanes.llvm), align=8)
+
+    return lanes(array, types.intp), build
+
+
+@intrinsic
+def store(typing_context, array, offset, values):
+    """Write eight elements from `offset` on."""
+    lanes = _lanes_of(array)
+    if lanes is None or lanes != values:
+        return None
+
+    def build(context, builder, sig, args):
+        data, first, vector = args
+        builder.store(vector, _pointer(context, builder, array, data, first, lanes.llvm), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, values), build
+
+
+def _splat(builder, value, lanes):
+    empty = ir.Constant(lanes.llvm, ir.Undefined)
+    first = builder.insert_element(empty, value, _INT32(0))
+    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(_INT32, LANES), None))
+
+
+@intrinsic
+def splat(typing_context, x):
+    """Return the number in all lanes: F8 of a float64, I8 of an integer."""
+    lanes = F8 if x == types.float64 else I8 if isinstance(x, types.Integer) else None
+    if lanes is None:
+        return None
+
+    def build(context, builder, sig, args):
+        return _splat(builder, context.cast(builder, args[0], x, lanes.element), lanes)
+
+    return lanes(x), build
+
+
+def _call(builder, name, result, arguments):
+    function_type = ir.FunctionType(result, [a.type for a in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+
+
+@intrinsic
+def fma(typing_context, a, b, c):
+    """Return a b + c, rounded once."""
+    if not a == b == c == F8:
+        return None
+    return F8(F8, F8, F8), lambda context, builder, sig, args: _call(builder, "llvm.fma.v8f64", F8.llvm, args)
+
+
+@intrinsic
+def magnitude(typing_context, a):
+    """Return |a|."""
+    if a != F8:
+        return None
+    return F8(F8), lambda context, builder, sig, args: _call(builder, "llvm.fabs.v8f64", F8.llvm, args)
+
+
+@intrinsic
+def select(typing_context, mask, a, b):
+    """Return a where the mask is set, else b."""
+    if mask != MASK or a != b:
+        return None
+    return a(MASK, a, a), lambda context, builder, sig, args: builder.select(*args)
+
+
+@intrinsic
+def as_int(typing_context, a):
+    """Return the bits of doubles as integers."""
+    return I8(F8), lambda context, builder, sig, args: builder.bitcast(args[0], I8.llvm)
+
+
+@intrinsic
+def as_float(typing_context, a):
+    """Return integers as the bits of doubles."""
+    return F8(I8), lambda context, builder, sig, args: builder.bitcast(args[0], F8.llvm)
+
+
+@intrinsic
+def to_float(typing_context, a):
+    """Return signed integers as the nearest doubles."""
+    return F8(I8), lambda context, builder, sig, args: builder.sitofp(args[0], F8.llvm)
+
+
+@intrinsic
+def gather(typing_context, array, offset, index):
+    """Return array[offset + index] lane by lane."""
+    lanes = _lanes_of(array)
+    if lanes is None or index != I8:
+        return None
+
+    def build(context, builder, sig, args):
+        data, first, places = args
+        start = _pointer(context, builder, array, data, first, lanes.llvm.element)
+        start = builder.ptrtoint(start, _INT64)
+        size = _splat(builder, _INT64(8), I8)
+        addresses = builder.add(_splat(builder, start, I8), builder.mul(places, size))
+        pointers = builder.inttoptr(addresses, ir.VectorType(lanes.llvm.element.as_pointer(), LANES))
+        everywhere = ir.Constant(MASK.llvm, [ir.Constant(ir.IntType(1), 1)] * LANES)
+        kind = "f64" if lanes == F8 else "i64"
+        nothing = ir.Constant(lanes.llvm, ir.Undefined)
+        arguments = [pointers, _INT32(8), everywhere, nothing]
+        return _call(builder, f"llvm.masked.gather.v8{kind}.v8p0", lanes.llvm, arguments)
+
+    return lanes(array, types.intp, I8), build
+
+
+def _shuffle(builder, a, b, places):
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT32, LANES), list(places)))
+
+
+@intrinsic
+def total(typing_context, a):
+    """Return the sum of the lanes: ((0+4)+(2+6)) + ((1+5)+(3+7))."""
+    if a != F8:
+        return None
+
+    def build(context, builder, sig, args):
+        (value,) = args
+        for distance in (4, 2, 1):
+            turned = _shuffle(builder, value, value, [(i + distance) % LANES for i in range(LANES)])
+            value = builder.fadd(value, turned)
+        return builder.extract_element(value, _INT32(0))
+
+    return types.float64(F8), build
+
+
+@intrinsic
+def transpose(typing_context, source, start, step, target, at, target_step):
+    """Transpose eight rows of eight: target[at + j target_step + i] = source[start + i step + j]."""
+    if _lanes_of(source) != F8 or _lanes_of(target) != F8:
+        return None
+
+    def build(context, builder, sig, args):
+        source_, start_, step_, target_, at_, target_step_ = args
+        first = _pointer(context, builder, source, source_, start_, _DOUBLE)
+        rows = []
+        for i in range(LANES):
+            place = builder.gep(first, [builder.mul(step_, _INT64(i))])
+            rows.append(builder.load(builder.bitcast(place, F8.llvm.as_pointer()), align=8))
+        for distance in (1, 2, 4):  # exchange the off-diagonal blocks of this size
+            low = [i % (2 * distance) < distance for i in range(LANES)]
+            take_a = [i if low[i] else LANES + i - distance for i in range(LANES)]
+            take_b = [i + distance if low[i] else LANES + i for i in range(LANES)]
+            for i in range(LANES):
+                if low[i]:
+                    a, b = rows[i], rows[i + distance]
+                    rows[i] = _shuffle(builder, a, b, take_a)
+                    rows[i + distance] = _shuffle(builder, a, b, take_b)
+        first = _pointer(context, builder, target, target_, at_, _DOUBLE)
+        for j in range(LANES):
+            place = builder.gep(first, [builder.mul(target_step_, _INT64(j))])
+            builder.store(rows[j], builder.bitcast(place, F8.llvm.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(source, index, index, target, index, index), build

@@ -1,0 +1,105 @@
+"""Step kernels of softmax regression.
+
+A few trajectories that are at the same batch go through it together: the scores of all examples and
+classes, eight examples to a vector; the softmax over the classes; and the sums over examples, eight
+features to a vector. A trajectory's state is the weight matrix with padded rows, (K, p'). The data is
+(X, XT, onehot, sizes, l2), see `mcsgd.kernels.steps`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcsgd.kernels.jit import jit
+from mcsgd.kernels.products import aligned, multiply
+from mcsgd.kernels.simd import LANES, load, select, splat, store
+from mcsgd.kernels.steps import (
+    batch_of,
+    descend,
+    empty_batch,
+    fixed_batch,
+    pack,
+    sorted_by_batch,
+    weigh_examples,
+)
+from mcsgd.kernels.vmath import exp
+
+ROWS = 60
+"""Rows of scores in flight, one for each class of each trajectory of a group."""
+
+
+@jit
+def softmax_slopes(z, at, classes, batch, weights):
+    """Replace scores (K, height) by (softmax - onehot) weight, weights (height)."""
+    for v in range(0, batch.height, LANES):
+        first = at + v
+        top = load(z, first)
+        for c in range(1, classes):
+            score = load(z, first + c * batch.height)
+            top = select(score > top, score, top)
+        mass = splat(0.0)
+        for c in range(classes):
+            e = exp(load(z, first + c * batch.height) - top)
+            store(z, first + c * batch.height, e)
+            mass = mass + e
+        inverse = splat(1.0) / mass
+        for c in range(classes):
+            place = c * batch.height
+            p = load(z, first + place) * inverse - load(batch.Y, batch.y_at + v + place)
+            store(z, first + place, p * load(weights, v))
+
+
+@jit
+def step_group(state, starts, count, batch, classes, work, plan, l2):
+    """Step `count` trajectories, whose states begin at `starts`, on one batch."""
+    bases, z, z_bases, g, weights = work
+    height, width, size = batch.height, batch.width, plan.state_size
+    for i in range(count):
+        for c in range(classes):
+            bases[i * classes + c] = starts[i] + c * width
+    rows, features = count * classes, plan.start.size // classes
+    weigh_examples(batch, weights)
+    multiply(state, bases, rows, 1, batch.XT, batch.at, height, features, height // LANES, z, 0, height)
+    for i in range(count):
+        softmax_slopes(z, i * classes * height, classes, batch, weights)
+    multiply(z, z_bases, rows, 1, batch.X, batch.at, width, batch.size, width // LANES, g, 0, width)
+    for i in range(count):
+        descend(state, starts[i], g, i * size, size, plan.step_size, l2, 1.0)
+
+
+@jit
+def workspace(group, classes, height, width):
+    """Return what `step_group` works in."""
+    rows = group * classes
+    z, g = aligned(rows * height), aligned(rows * width)
+    return np.empty(rows, np.int64), z, np.arange(rows) * height, g, aligned(height)
+
+
+@jit
+def fixed_batches(gradient, data, state, visited, rows, plan):
+    """Step all trajectories on the fixed batches that they visit."""
+    X, XT, onehot, sizes, l2 = data
+    classes = onehot.shape[1]
+    group = max(1, ROWS // classes)
+    order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
+    work, members = workspace(group, classes, X.shape[1], X.shape[2]), np.empty(group, np.int64)
+    for k in range(plan.batches):
+        batch = fixed_batch(X, XT, onehot, sizes, k)
+        for begin in range(starts[k], starts[k + 1], group):
+            count = min(group, starts[k + 1] - begin)
+            for i in range(count):
+                members[i] = order[begin + i] * plan.state_size
+            step_group(state, members, count, batch, classes, work, plan, l2)
+
+
+@jit
+def reshuffled_examples(gradient, data, state, visited, rows, plan):
+    """Step all trajectories on batches of their own."""
+    X, _, onehot, sizes, l2 = data
+    classes = onehot.shape[1]
+    work, members = workspace(1, classes, sizes[0], X.shape[1]), np.empty(1, np.int64)
+    packed = empty_batch(sizes[0], X.shape[1], classes)
+    for t in range(state.size // plan.state_size):
+        batch = pack(X, onehot, batch_of(visited, t, rows, plan), packed)
+        members[0] = t * plan.state_size
+        step_group(state, members, 1, batch, classes, work, plan, l2)

@@ -1,0 +1,133 @@
+"""Step kernels: all trajectories of a block make one step. Common parts, and the kernel for any problem.
+
+A step kernel is ``advance(gradient, data, state, visited, rows, plan)``: trajectory t visits batch
+k = visited[t], which holds the examples rows[t, k B : (k + 1) B] where examples are reshuffled, else
+k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each trajectory. What a trajectory
+computes must not depend, to the last bit, on the others.
+
+The kernels of problems with a data matrix come in two: for fixed batches, with the data (X, XT, Y, sizes,
+...) of `fixed_batch`, X and Y cut into batches beforehand; and for reshuffled examples, where X (N, width)
+and Y (N, outputs) hold all examples, XT is not used, and sizes is [height].
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsgd.kernels.jit import jit
+from mcsgd.kernels.products import aligned
+from mcsgd.kernels.simd import LANES, load, splat, store, transpose
+
+__all__ = [
+    "Batch",
+    "batch_of",
+    "descend",
+    "empty_batch",
+    "fixed_batch",
+    "one_by_one",
+    "pack",
+    "sorted_by_batch",
+    "weigh_examples",
+]
+
+
+class Batch(NamedTuple):
+    """A batch in flat arrays of whole vectors, filled up with zeros."""
+
+    X: NDArray[np.float64]  # (height, width) from `at` on: an example a row
+    XT: NDArray[np.float64]  # (width, height) from `at` on: its transpose
+    at: int
+    Y: NDArray[np.float64]  # (outputs, height) from `y_at` on: an example a column
+    y_at: int
+    size: int  # number of examples
+    height: int
+    width: int
+
+
+@jit
+def batch_of(visited, t, rows, plan):
+    """Return the examples of the batch that trajectory t visits; the last batch may be smaller."""
+    k = visited[t]
+    members = rows[t] if plan.reshuffled else rows[0]
+    return members[k * plan.batch_size : min((k + 1) * plan.batch_size, plan.examples)]
+
+
+@jit
+def one_by_one(gradient, data, state, visited, rows, plan):
+    """Step each trajectory by the problem's gradient kernel: for problems without a kernel of their own."""
+    d = plan.state_size
+    g = np.empty(d)
+    for t in range(state.size // d):
+        w = state[t * d : (t + 1) * d]
+        gradient(w, batch_of(visited, t, rows, plan), data, g)
+        for j in range(d):
+            w[j] -= plan.step_size * g[j]
+
+
+@jit
+def sorted_by_batch(visited, count, batches):
+    """Return the trajectories in the order of the batch they visit, and where each batch's begin."""
+    starts = np.zeros(batches + 1, np.int64)
+    for t in range(count):
+        starts[visited[t] + 1] += 1
+    for k in range(batches):
+        starts[k + 1] += starts[k]
+    order, free = np.empty(count, np.int64), starts.copy()
+    for t in range(count):
+        k = visited[t]
+        order[free[k]] = t
+        free[k] += 1
+    return order, starts
+
+
+@jit
+def empty_batch(height, width, outputs):
+    """Return a batch to pack examples into."""
+    size = height * width
+    Y = aligned(outputs * height)
+    Y[:] = 0.0
+    return Batch(aligned(size), aligned(size), 0, Y, 0, 0, height, width)
+
+
+@jit
+def pack(X, Y, members, into):
+    """Return the examples `members`, rows of X (N, width) and Y (N, outputs), packed into a batch."""
+    flat, height, width = X.reshape(-1), into.height, into.width
+    for i in range(height):
+        for v in range(0, width, LANES):
+            row = load(flat, members[i] * width + v) if i < members.size else splat(0.0)
+            store(into.X, i * width + v, row)
+    for i in range(0, height, LANES):
+        for v in range(0, width, LANES):
+            transpose(into.X, i * width + v, width, into.XT, v * height + i, height)
+    for i in range(members.size):
+        for c in range(Y.shape[1]):
+            into.Y[c * height + i] = Y[members[i], c]
+    return Batch(into.X, into.XT, 0, into.Y, 0, members.size, height, width)
+
+
+@jit
+def fixed_batch(X, XT, Y, sizes, k):
+    """Return fixed batch k of X (m, height, width), XT (m, width, height) and Y (m, outputs, height)."""
+    _, height, width = X.shape
+    at, y_at = k * height * width, k * Y.shape[1] * height
+    return Batch(X.reshape(-1), XT.reshape(-1), at, Y.reshape(-1), y_at, sizes[k], height, width)
+
+
+@jit
+def weigh_examples(batch, weights):
+    """Fill in one over the number of examples for each of them, and 0 for the padding."""
+    weights[:] = 0.0
+    weights[: batch.size] = 1.0 / batch.size
+
+
+@jit
+def descend(state, at, gradient, gradient_at, size, step_size, l2, scale):
+    """Subtract step_size (scale gradient + l2 w) from `size` numbers of the state, whole vectors."""
+    for v in range(0, size, LANES):
+        w = load(state, at + v)
+        slope = load(gradient, gradient_at + v) * splat(scale) + splat(l2) * w
+        store(state, at + v, w - splat(step_size) * slope)

@@ -1,0 +1,71 @@
+"""What a problem tells the simulation about its step kernel."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsgd.kernels.simd import LANES
+
+Array = NDArray[np.float64]
+
+__all__ = ["Stepper", "batch_sizes", "packed_data", "padded_to"]
+
+
+class Stepper(NamedTuple):
+    """A step kernel, its data, and how it lays out the parameters; see `mcsgd.kernels.steps`."""
+
+    advance: Any
+    data: tuple[Any, ...]
+    state_size: int
+    places: NDArray[np.int64]
+    by_lanes: bool = False
+
+
+def padded_to(size: int) -> int:
+    """Return the next multiple of the number of lanes."""
+    return -(-size // LANES) * LANES
+
+
+def aligned_zeros(*shape: int) -> Array:
+    """Return zeros that begin at a multiple of 64 bytes, and so do the vectors in them."""
+    size = int(np.prod(shape))
+    memory = np.zeros(size + LANES)
+    shift = (-(memory.ctypes.data // 8)) % LANES
+    return memory[shift : shift + size].reshape(shape)
+
+
+def padded_batches(rows: Array, batch_size: int) -> Array:
+    """Cut rows (N, p) into batches (m, B', p'), padded with zeros to whole vectors."""
+    N, p = rows.shape
+    m = -(-N // batch_size)
+    out = aligned_zeros(m, padded_to(batch_size), padded_to(p))
+    for k in range(m):
+        batch = rows[k * batch_size : (k + 1) * batch_size]
+        out[k, : len(batch), :p] = batch
+    return out
+
+
+def transposed(batches: Array) -> Array:
+    """Return the transpose of each batch (m, p', B')."""
+    out = aligned_zeros(batches.shape[0], batches.shape[2], batches.shape[1])
+    out[:] = batches.transpose(0, 2, 1)
+    return out
+
+
+def batch_sizes(examples: int, batch_size: int) -> NDArray[np.int64]:
+    """Return the number of examples in each batch, (m,)."""
+    starts = np.arange(0, examples, batch_size)
+    return np.minimum(batch_size, examples - starts)
+
+
+def packed_data(X: Array, Y: Array, batch_size: int, reshuffled: bool) -> tuple[Array, Array, Array, Any]:
+    """Return X, XT, Y and sizes for the step kernels, from X (N, p) and Y (N, K)."""
+    if reshuffled:
+        rows = padded_batches(X, len(X))[0, : len(X)]
+        return rows, rows, np.array(Y), np.array([padded_to(batch_size)])
+    batches = padded_batches(X, batch_size)
+    targets = transposed(padded_batches(Y, batch_size))[:, : Y.shape[1]]
+    return batches, transposed(batches), np.ascontiguousarray(targets), batch_sizes(len(X), batch_size)
