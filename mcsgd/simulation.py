@@ -41,6 +41,9 @@ DRAWS = {
 
 RESHUFFLED = "reshuffle-examples"
 
+CACHE, CACHE_OF_LANES = 2**19, 2**15
+"""Bytes of states and orders that are worked on at once: of the second and of the first cache."""
+
 WORK_PER_BLOCK = 1e8
 """Multiply-adds in a block, about a tenth of a second: progress and Ctrl-C act between blocks."""
 
@@ -169,7 +172,16 @@ def _plan(problem: Problem, start: Array, settings: Settings, stepper: Stepper) 
         state_size=stepper.state_size,
         places=stepper.places,
         by_lanes=stepper.by_lanes,
+        tile=_tile(problem, settings, stepper),
     )
+
+
+def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
+    """Trajectories side by side: as many as the cache holds, but enough to meet at the same batches."""
+    orders = problem.batches + (problem.examples if settings.sampling == RESHUFFLED else 0)
+    cache = CACHE_OF_LANES if stepper.by_lanes else CACHE
+    tile = int(np.clip(cache // (8 * (stepper.state_size + orders)), 8, 1024))
+    return min(tile // 8 * 8, -(-settings.trajectories // 8) * 8)
 
 
 def _compile(problem: Problem, start: Array, settings: Settings) -> Callable[..., None]:

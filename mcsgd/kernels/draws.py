@@ -18,7 +18,7 @@ import numpy as np
 
 from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.philox import random_words
-from mcsgd.kernels.simd import LANES, load, splat, store
+from mcsgd.kernels.simd import LANES, counting, splat, store
 
 STREAM_VERSION = 1
 """Changes whenever the same (seed, trajectory, epoch) would give another order."""
@@ -26,7 +26,6 @@ STREAM_VERSION = 1
 MASK, SHIFT = 0xFFFFFFFF, 32
 WORD_CAPACITY = 2**33
 MOST_PACKED = 16  # numbers 0..15 of four bits each fill a 64-bit word
-COUNTING = np.arange(LANES)
 
 
 @inline
@@ -39,9 +38,9 @@ def digit(fraction, bound):
 
 
 @jit
-def shuffle_packed(seed, streams, epoch, size, orders, column, step):
+def shuffle_packed(seed, stream, epoch, size, orders, column, step):
     """`shuffle` for size <= 16: a permutation is one word of four-bit numbers, in a register."""
-    word, spare = random_words(seed, load(streams, 0), epoch, 0)
+    word, spare = random_words(seed, splat(stream) + counting(), epoch, 0)
     packed = splat(np.int64(-0x123456789ABCDF0))  # 0xFEDCBA9876543210
     used = 1
     nibble = splat(15)
@@ -60,18 +59,18 @@ def shuffle_packed(seed, streams, epoch, size, orders, column, step):
 
 
 @jit
-def shuffle(seed, streams, epoch, size, orders, column, step):
+def shuffle(seed, stream, epoch, size, orders, column, step):
     """Draw uniformly random permutations of 0, 1, ..., size - 1 (Fisher-Yates).
 
-    Item i of the permutation of streams[lane] goes to orders[i step + column + lane].
+    Item i of the permutation of stream + lane goes to orders[i step + column + lane].
     """
     if size <= MOST_PACKED:
-        shuffle_packed(seed, streams, epoch, size, orders, column, step)
+        shuffle_packed(seed, stream, epoch, size, orders, column, step)
         return
     picks = np.empty(LANES, np.int64)
     for i in range(size):
         store(orders, i * step + column, splat(i))
-    word, spare = random_words(seed, load(streams, 0), epoch, 0)
+    word, spare = random_words(seed, splat(stream) + counting(), epoch, 0)
     block, has_spare, used = 0, True, 1
     for last in range(size - 1, 0, -1):
         bound = last + 1
@@ -81,7 +80,7 @@ def shuffle(seed, streams, epoch, size, orders, column, step):
                 word, has_spare = spare, False
             else:
                 block += 1
-                word, spare = random_words(seed, load(streams, 0), epoch, block)
+                word, spare = random_words(seed, splat(stream) + counting(), epoch, block)
                 has_spare = True
         used *= bound
         pick, word = digit(word, bound)
@@ -92,10 +91,10 @@ def shuffle(seed, streams, epoch, size, orders, column, step):
 
 
 @jit
-def choose(seed, streams, epoch, size, orders, column, step):
+def choose(seed, stream, epoch, size, orders, column, step):
     """Draw `size` independent uniform numbers from 0, 1, ..., size - 1; arguments as `shuffle`."""
     for i in range(0, size, 2):
-        word, spare = random_words(seed, load(streams, 0), epoch, i // 2)
+        word, spare = random_words(seed, splat(stream) + counting(), epoch, i // 2)
         store(orders, i * step + column, digit(word, size)[0])
         if i + 1 < size:
             store(orders, (i + 1) * step + column, digit(spare, size)[0])
@@ -108,16 +107,13 @@ def _fixed_batches(orders_of):
     def draw(seed, first, epoch, paired, given, sequence, rows):
         m, width = sequence.shape
         flat = sequence.reshape(-1)
-        streams = np.empty(LANES, np.int64)
         if not paired:
             for column in range(0, width, LANES):
-                streams[:] = first + column + COUNTING
-                orders_of(seed, streams, epoch, m, flat, column, width)
+                orders_of(seed, first + column, epoch, m, flat, column, width)
             return
         orders = np.empty(m * LANES, np.int64)
         for stream in range(first // 2, (first + width - 1) // 2 + 1, LANES):
-            streams[:] = stream + COUNTING
-            orders_of(seed, streams, epoch, m, orders, 0, LANES)
+            orders_of(seed, stream, epoch, m, orders, 0, LANES)
             for lane in range(LANES):
                 t = 2 * (stream + lane) - first
                 for s in range(m):
@@ -158,11 +154,9 @@ def reshuffle_examples(seed, first, epoch, paired, given, sequence, rows):
     n, examples = rows.shape
     m = len(sequence)
     per_stream = 2 if paired else 1
-    streams = np.empty(LANES, np.int64)
     orders = np.empty(examples * LANES, np.int64)
     for stream in range(first // per_stream, (first + n - 1) // per_stream + 1, LANES):
-        streams[:] = stream + COUNTING
-        shuffle(seed, streams, epoch, examples, orders, 0, LANES)
+        shuffle(seed, stream, epoch, examples, orders, 0, LANES)
         for lane in range(LANES):
             for member in range(per_stream):
                 t = per_stream * (stream + lane) + member - first

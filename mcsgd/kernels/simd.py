@@ -25,6 +25,8 @@ __all__ = [
     "LANES",
     "as_float",
     "as_int",
+    "counting",
+    "every",
     "fma",
     "gather",
     "load",
@@ -216,6 +218,25 @@ def as_float(typing_context, a):
 def to_float(typing_context, a):
     """Return signed integers as the nearest doubles."""
     return F8(I8), lambda context, builder, sig, args: builder.sitofp(args[0], F8.llvm)
+
+
+@intrinsic
+def counting(typing_context):
+    """Return 0, 1, ..., 7."""
+    return I8(), lambda context, builder, sig, args: ir.Constant(I8.llvm, list(range(LANES)))
+
+
+@intrinsic
+def every(typing_context, mask):
+    """Tell whether the mask is set in all lanes."""
+    if mask != MASK:
+        return None
+
+    def build(context, builder, sig, args):
+        bits = builder.bitcast(args[0], ir.IntType(LANES))
+        return builder.icmp_unsigned("==", bits, ir.IntType(LANES)(2**LANES - 1))
+
+    return types.boolean(MASK), build
 
 
 @intrinsic

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mcsgd.kernels.jit import jit
 from mcsgd.kernels.products import aligned, padded
+from mcsgd.kernels.simd import LANES, every, load, magnitude, splat
 
 FINISHED, DIVERGED = 0, 1
 LARGEST = 1e60
@@ -37,22 +38,50 @@ class Plan(NamedTuple):
     state_size: int  # numbers that a step kernel keeps of a trajectory, d and padding
     places: NDArray[np.int64]  # (d,): where among them parameter j stands; the others are 0
     by_lanes: bool  # trajectory t's number i stands at [i, t] of the state, not at [t, i]
+    tile: int  # trajectories side by side, so that all they need stays in the cache
 
 
 @jit
-def in_range(state, at, places, step):
-    """Tell whether no parameter is NaN, infinite, or larger than LARGEST."""
-    for place in places:  # noqa: SIM110 - numba compiles no generator expressions
-        if not abs(state[at + place * step]) <= LARGEST:
+def in_range(numbers):
+    """Tell whether no number is NaN, infinite, or larger than LARGEST."""
+    i = 0
+    while i + LANES <= numbers.size:
+        if not every(magnitude(load(numbers, i)) < splat(LARGEST)):
+            return False
+        i += LANES
+    for number in numbers[i:]:  # noqa: SIM110 - numba compiles no generator expressions
+        if not abs(number) < LARGEST:
             return False
     return True
 
 
 @jit
-def copy_out(state, at, places, step, out):
-    """Copy a trajectory's parameters."""
-    for j in range(places.size):
-        out[j] = state[at + places[j] * step]
+def stop_diverged(state, apart, step, places, status):
+    """Mark trajectories that have diverged, and make all their parameters NaN, for good."""
+    for t in range(status.size):
+        diverged = status[t] == DIVERGED
+        for place in places:
+            diverged |= not abs(state[t * apart + place * step]) < LARGEST
+        if diverged:
+            status[t] = DIVERGED
+            for place in places:
+                state[t * apart + place * step] = np.nan
+
+
+@jit
+def copy_out(state, apart, step, places, out):
+    """Copy the parameters of the trajectories to the rows of `out`."""
+    for t in range(len(out)):
+        for j in range(places.size):
+            out[t, j] = state[t * apart + places[j] * step]
+
+
+@jit
+def copy_steps(state, apart, step, places, paths, made):
+    """Keep the parameters after so many steps of the trajectories whose paths are kept."""
+    for t in range(len(paths)):
+        for j in range(places.size):
+            paths[t, made, j] = state[t * apart + places[j] * step]
 
 
 def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, paths, status):
@@ -77,39 +106,39 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
     status : (n,) uint8
         Output: FINISHED or DIVERGED.
     """
-    n, width = status.size, padded(status.size)
-    places = plan.places
     # The state's number i of trajectory t is at t * apart + i * step.
-    apart, step = (1, width) if plan.by_lanes else (plan.state_size, 1)
-    state = aligned(plan.state_size * (width if plan.by_lanes else n))
-    state[:] = 0.0
-    for t in range(width if plan.by_lanes else n):
-        for j in range(places.size):
-            state[t * apart + places[j] * step] = plan.start[j]
-    for t in range(len(paths)):
-        paths[t, 0] = plan.start
+    width, size, places = padded(plan.tile), plan.state_size, plan.places
+    apart, step = (1, width) if plan.by_lanes else (size, 1)
+    states = aligned(size * (width if plan.by_lanes else plan.tile))
     sequence = np.zeros((plan.batches, width), np.int64)
-    rows = np.empty((n if plan.reshuffled else 1, plan.examples), np.int64)
-    for t in range(len(rows)):
-        rows[t] = np.arange(plan.examples)
-    status[:] = FINISHED
-    made, kept = 0, 0
-    for epoch in range(plan.epochs):
-        draw(plan.seed, first, epoch, plan.paired, plan.given, sequence, rows)
-        for position in range(plan.batches):
-            advance(gradient, data, state, sequence[position], rows, plan)
-            made += 1
-            for t in range(len(paths)):
-                copy_out(state, t * apart, places, step, paths[t, made])
-        # A look per epoch is enough: once infinite or NaN, a parameter never comes back.
-        for t in range(n):
-            if status[t] == DIVERGED or not in_range(state, t * apart, places, step):
-                status[t] = DIVERGED
-                for place in places:
-                    state[t * apart + place * step] = np.nan
-        if kept < plan.snapshots.size and plan.snapshots[kept] == epoch + 1:
-            for t in range(n):
-                copy_out(state, t * apart, places, step, snapshots[t, kept])
-            kept += 1
-    for t in range(n):
-        copy_out(state, t * apart, places, step, endpoints[t])
+    rows = np.empty((plan.tile if plan.reshuffled else 1, plan.examples), np.int64)
+    for begin in range(0, status.size, plan.tile):
+        tile = slice(begin, min(begin + plan.tile, status.size))
+        marks, ends, kept_path = status[tile], endpoints[tile], paths[tile]
+        # A tile by lanes is always whole, its last trajectories for nothing, if need be.
+        state = states if plan.by_lanes else states[: size * marks.size]
+        state[:] = 0.0
+        for t in range(width if plan.by_lanes else marks.size):
+            for j in range(places.size):
+                state[t * apart + places[j] * step] = plan.start[j]
+        copy_steps(state, apart, step, places, kept_path, 0)
+        for t in range(len(rows)):
+            for i in range(plan.examples):
+                rows[t, i] = i
+        marks[:] = FINISHED
+        made, kept = 0, 0
+        for epoch in range(plan.epochs):
+            draw(plan.seed, first + begin, epoch, plan.paired, plan.given, sequence, rows[: marks.size])
+            for position in range(plan.batches):
+                advance(gradient, data, state, sequence[position], rows, plan)
+                made += 1
+                copy_steps(state, apart, step, places, kept_path, made)
+            # A look per epoch is enough: once infinite or NaN, a parameter never comes back.
+            if not in_range(state):
+                stop_diverged(state, apart, step, places, marks)
+            if kept < plan.snapshots.size and plan.snapshots[kept] == epoch + 1:
+                for t in range(marks.size):
+                    for j in range(places.size):
+                        snapshots[begin + t, kept, j] = state[t * apart + places[j] * step]
+                kept += 1
+        copy_out(state, apart, step, places, ends)
