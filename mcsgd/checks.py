@@ -11,6 +11,7 @@ A `Checks` object collects every issue it meets, so that a user sees all of them
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import numbers
 import operator
@@ -29,6 +30,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ", did you mean X?" for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f", did you mean {near[0]}?" if near else ""
+
+
+def arguments_of(make: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names of a callable's arguments with their defaults (`inspect.Parameter.empty`: none)."""
+    parameters = inspect.signature(make).parameters.items()
+    return {name: p.default for name, p in parameters if p.kind != inspect.Parameter.VAR_KEYWORD}
+
+
+def given_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of `arguments_of` that have a default."""
+    return {name: default for name, default in arguments.items() if default is not inspect.Parameter.empty}
 
 
 class Checks:

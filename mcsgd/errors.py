@@ -14,6 +14,7 @@ __all__ = [
     "McsgdWarning",
     "MissingExtraError",
     "OutputExistsError",
+    "WriteError",
 ]
 
 
@@ -60,6 +61,10 @@ class InputError(McsgdError, ValueError):
 
 class OutputExistsError(McsgdError, FileExistsError):
     """The output is there already; it was not touched."""
+
+
+class WriteError(McsgdError, OSError):
+    """A result could not be written, for lack of space, say."""
 
 
 class FileFormatError(McsgdError):

@@ -12,6 +12,7 @@ computed, and all that is wrong is said at once, by the names the file uses: ``s
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -98,23 +99,27 @@ class Experiment:
         """
         checks = Checks()
         sections = _sections(checks, tables)
-        problem = checks.attempt(lambda: make_problem(sections["problem"], Path(folder)))
+        problem, about_problem = checks.attempt(lambda: make_problem(sections["problem"], Path(folder))) or (
+            None,
+            {},
+        )
         settings = _settings(checks, sections)
         chosen = _fields(checks, sections["flow"], settings)
-        start = None
-        if problem is not None:
-            start = checks.attempt(partial(make_start, sections["start"], problem.parameters))
-            if settings is not None:
-                checks.attempt(partial(settings.check_with, problem), PLACES)
+        parameters = None if problem is None else problem.parameters
+        start, about_start = checks.attempt(lambda: make_start(sections["start"], parameters)) or (None, {})
+        if problem is not None and settings is not None:
+            checks.attempt(partial(settings.check_with, problem), PLACES)
         checks.done()
         problem, start, settings = cast(Problem, problem), cast(Array, start), cast(Settings, settings)
         described = {
-            "problem": {**sections["problem"], **problem.describe()},
-            "start": sections["start"],
+            "problem": about_problem,
+            "start": about_start,
             **settings.as_tables(),
             "flow": {"fields": list(chosen)},
         }
-        return cls(problem, start, settings, chosen, described)
+        # Plain JSON now, not when the result is written: dates and arrays have no other form there.
+        plain = json.loads(json.dumps(described, default=_plain))
+        return cls(problem, start, settings, chosen, plain)
 
     def run(
         self,
@@ -141,7 +146,8 @@ class Experiment:
         checks = Checks()
         workers = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
         checks.done()
-        target = None if path is None else check_output(path)
+        size = self.settings.cloud_bytes(self.problem)
+        target = None if path is None else check_output(path, size=size)
         clock = Clock()
         flows = {field: integrate(self.problem, self.start, self.settings, field) for field in self.fields}
         cloud = simulate(self.problem, self.start, self.settings, workers=workers, progress=progress)
@@ -149,6 +155,11 @@ class Experiment:
         if target is not None:
             write_run(target, result)
         return result
+
+
+def _plain(value: Any) -> Any:
+    """Return lists and numbers for NumPy's, text for all else."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _sections(checks: Checks, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

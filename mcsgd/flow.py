@@ -22,8 +22,9 @@ class Flow:
     field : str
         Name of the vector field.
     time : (p,)
-        Flow time, from 0 to epochs * m * eps; every epoch's end is among the points.
+        Flow time, from 0 to epochs * m * eps; every epoch's end is among the points, up to 10 000 epochs.
     path : (p, d)
+        Interpolated between the integrator's steps, to a relative error of about 1e-9.
     endpoint : (d,)
         Where the flow is at the last time; NaN if it could not be integrated so far.
     message : str

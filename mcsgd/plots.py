@@ -42,7 +42,7 @@ def check_picture(path: str | os.PathLike[str], replace: bool = False) -> Path:
     OutputExistsError
         If something is there, unless `replace` is set.
     """
-    if Path(path).suffix not in SUFFIXES:
+    if Path(path).suffix.lower() not in SUFFIXES:
         raise InputError([("output", f"must end in {', '.join(SUFFIXES)}, got {path}")])
     return check_output(path, "output", replace)
 
@@ -51,7 +51,7 @@ def save_cloud_picture(run: Run, path: Path) -> None:
     """Draw `cloud_picture` to a file, in place of one that is there."""
     figure = cloud_picture(run)
     with new_file(path, replace=True) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], dpi=200)
+        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=200)
 
 
 def cloud_picture(run: Run) -> Figure:
@@ -95,7 +95,8 @@ def cloud_picture(run: Run) -> Figure:
 def _draw_whole(axes: Axes, run: Run, cloud: Ensemble, plane: Plane) -> None:
     """Draw paths and flows from the start on."""
     times = np.linspace(0.0, cloud.flow_time, cloud.paths.shape[1])
-    for i, path in enumerate(cloud.paths):
+    finished = [path for path in cloud.paths if np.isfinite(path[-1]).all()]  # others would set the scale
+    for i, path in enumerate(finished):
         x, y = plane.project(path, times)
         label = "SGD paths" if i == 0 else None
         axes.plot(x, y, color=PATHS, linewidth=0.6, alpha=0.8, marker=".", markersize=2, label=label)
@@ -124,6 +125,8 @@ def _draw_near(axes: Axes, run: Run, cloud: Ensemble, plane: Plane) -> None:
     _draw_mean(axes, cloud, plane, size=13)
     low, high = np.concatenate(points).min(axis=0), np.concatenate(points).max(axis=0)
     margin = 0.12 * np.maximum(high - low, 1e-12 * np.maximum(np.abs(low), np.abs(high)) + 1e-300)
+    if not plane.axes.size:  # one parameter: the last hundredth of the time
+        margin[0] = 0.01 * cloud.flow_time
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
     axes.set_title("endpoints, enlarged", fontsize="small")
@@ -164,7 +167,8 @@ def _middle(values: Array) -> Array:
 
 def _title(cloud: Ensemble) -> str:
     settings = cloud.settings
-    text = f"{len(cloud.endpoints):,} trajectories, {settings.sampling}"
+    count = len(cloud.endpoints)
+    text = f"{count:,} {'trajectory' if count == 1 else 'trajectories'}, {settings.sampling}"
     text += f", step size {settings.step_size:g}, {settings.epochs} epoch{'s' * (settings.epochs > 1)}"
     if cloud.left_out:
         text += f" ({cloud.left_out} diverged or their pair's half did: left out)"

@@ -24,6 +24,7 @@ class Sampling:
     name: str
     summary: str
     random: bool = True
+    field: str = "sgd"  # that the mean endpoint follows to first order
 
 
 SAMPLINGS = {
@@ -32,9 +33,11 @@ SAMPLINGS = {
         Sampling("random-order", "fixed batches, each once an epoch, in a fresh random order"),
         Sampling("reshuffle-examples", "new batches every epoch from a random permutation of the examples"),
         Sampling("shuffle-once", "fixed batches in one random order, kept for all epochs"),
-        Sampling("with-replacement", "m independent draws from the fixed batches an epoch"),
+        Sampling("with-replacement", "m independent draws from the fixed batches an epoch", field="gd"),
         Sampling("given-order", "fixed batches in the given order, the same in all epochs", random=False),
-        Sampling("full-batch", "gradient descent: one step an epoch, on all examples", random=False),
+        Sampling(
+            "full-batch", "gradient descent: one step an epoch, on all examples", random=False, field="gd"
+        ),
     )
 }
 
@@ -50,6 +53,7 @@ SECTIONS = {
 """The sections of an experiment file, and of a run's metadata, that hold the settings."""
 
 STEP_SIZE_LIMIT = 1e6
+COPIES = 3  # of the cloud, that its statistics make
 
 
 @dataclass(frozen=True)
@@ -148,15 +152,20 @@ class Settings:
                 "order",
                 f"must hold each of the {batches} batches 0..{batches - 1} once, got {list(self.order)}",
             )
-        steps = self.epochs * self.partition(problem).batches
-        rows = self.trajectories * (1 + len(self.snapshots)) + self.paths * (steps + 1)
-        needed, memory = rows * problem.parameters * 8 / 2**30, memory_bytes() / 2**30
-        if needed > memory:
+        needed, memory = self.cloud_bytes(problem) / 2**30, memory_bytes() / 2**30
+        if COPIES * needed > memory:
             checks.fail(
                 "trajectories",
-                f"give {needed:.0f} GiB of endpoints, snapshots and paths; the memory is {memory:.0f} GiB",
+                f"give {needed:.0f} GiB of endpoints, snapshots and paths, and statistics take {COPIES} "
+                f"times that; the memory is {memory:.0f} GiB",
             )
         checks.done()
+
+    def cloud_bytes(self, problem: Problem) -> int:
+        """Return the size of endpoints, snapshots and paths."""
+        steps = self.epochs * self.partition(problem).batches
+        rows = self.trajectories * (1 + len(self.snapshots)) + self.paths * (steps + 1)
+        return 8 * problem.parameters * rows
 
     def flow_time(self, problem: Problem) -> float:
         """Return the flow time of the whole run, epochs * m * eps."""

@@ -45,7 +45,7 @@ CACHE, CACHE_OF_LANES = 2**19, 2**15
 """Bytes of states and orders that are worked on at once: of the second and of the first cache."""
 
 WORK_PER_BLOCK = 1e8
-"""Multiply-adds in a block, about a tenth of a second: progress and Ctrl-C act between blocks."""
+"""Multiply-adds in a block, a few hundredths of a second: progress shows after each block."""
 
 
 def simulate(
@@ -107,7 +107,7 @@ def simulate(
     size = checks.integer("block_size", size, at_least=1)
     checks.done()
     settings.check_with(problem)
-    target = None if path is None else check_output(path)
+    target = None if path is None else check_output(path, size=settings.cloud_bytes(problem))
 
     clock = Clock()
     identity = fingerprint(problem.digest(), w0, settings, draws.STREAM_VERSION)
@@ -137,7 +137,8 @@ def _run_blocks(
     snapshots = np.empty((n, len(settings.snapshots), d))
     paths = np.empty((settings.paths, settings.epochs * problem.batches + 1, d))
     status = np.empty(n, np.uint8)
-    run = _compile(problem, start, settings)
+    stop = np.zeros(1, np.int64)
+    run = _compile(problem, start, settings, stop)
 
     def run_from(first: int) -> int:
         block = slice(first, min(first + size, n))
@@ -150,12 +151,15 @@ def _run_blocks(
         for future in as_completed([pool.submit(run_from, first) for first in range(0, n, size)]):
             done += future.result()
             report(done, n)
-    finally:  # Ctrl-C acts between blocks
+    finally:  # after Ctrl-C, running blocks end with their epoch
+        stop[0] = 1
         pool.shutdown(cancel_futures=True)
     return endpoints, status, snapshots, paths
 
 
-def _plan(problem: Problem, start: Array, settings: Settings, stepper: Stepper) -> Plan:
+def _plan(
+    problem: Problem, start: Array, settings: Settings, stepper: Stepper, stop: NDArray[np.int64]
+) -> Plan:
     order = settings.order if settings.order else range(problem.batches)
     return Plan(
         start=np.array(start),
@@ -172,6 +176,7 @@ def _plan(problem: Problem, start: Array, settings: Settings, stepper: Stepper) 
         state_size=stepper.state_size,
         places=stepper.places,
         by_lanes=stepper.by_lanes,
+        stop=stop,
         tile=_tile(problem, settings, stepper),
     )
 
@@ -184,10 +189,12 @@ def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     return min(tile // 8 * 8, -(-settings.trajectories // 8) * 8)
 
 
-def _compile(problem: Problem, start: Array, settings: Settings) -> Callable[..., None]:
+def _compile(
+    problem: Problem, start: Array, settings: Settings, stop: NDArray[np.int64]
+) -> Callable[..., None]:
     """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
     stepper = problem.stepper(settings.sampling == RESHUFFLED)
-    plan = _plan(problem, start, settings, stepper)
+    plan = _plan(problem, start, settings, stepper, stop)
     draw, advance, gradient = DRAWS[settings.sampling], stepper.advance, problem.kernels.gradient
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
     gradient_type = problem.first_class("gradient")

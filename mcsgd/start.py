@@ -7,39 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from mcsgd.checks import Checks
+from mcsgd.checks import Checks, arguments_of, given_defaults
 from mcsgd.ensemble import Array
 
 __all__ = ["STARTS", "make_start"]
 
 
-def _value(checks: Checks, parameters: int, value: Any) -> Array:
+def _value(checks: Checks, parameters: int | None, value: Any) -> Array:
     """Return the given numbers."""
     return checks.array("start.value", value, (parameters,), "one number for each parameter")
 
 
-def _zeros(checks: Checks, parameters: int) -> Array:
+def _zeros(checks: Checks, parameters: int | None) -> Array:
     """Return the origin."""
-    return np.zeros(parameters)
+    return np.zeros(parameters or 1)
 
 
-def _normal(checks: Checks, parameters: int, scale: Any = 1.0, seed: Any = 0) -> Array:
+def _normal(checks: Checks, parameters: int | None, scale: Any = 1.0, seed: Any = 0) -> Array:
     """Return independent normal numbers of mean 0 and the given standard deviation."""
     scale = checks.number("start.scale", scale, at_least=0)
     seed = checks.integer("start.seed", seed, at_least=0)
-    return np.empty(0) if checks.issues else np.random.default_rng(seed).normal(scale=scale, size=parameters)
+    size = parameters or 1
+    return np.empty(size) if checks.issues else np.random.default_rng(seed).normal(scale=scale, size=size)
 
 
-STARTS: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
-    "value": (_value, ("value",)),
-    "zeros": (_zeros, ()),
-    "normal": (_normal, ("scale", "seed")),
-}
-"""Each kind's maker and the keys it takes."""
+STARTS: dict[str, Callable[..., Array]] = {"value": _value, "zeros": _zeros, "normal": _normal}
 
 
-def make_start(table: Mapping[str, Any], parameters: int) -> Array:
-    """Return the start (d,) that a [start] section describes.
+def make_start(table: Mapping[str, Any], parameters: int | None) -> tuple[Array, dict[str, Any]]:
+    """Return the start (d,) that a [start] section describes, and the section with defaults filled in.
+
+    Where the problem is wrong and d not known (None), the section is checked as far as it can be.
 
     Raises
     ------
@@ -50,11 +48,11 @@ def make_start(table: Mapping[str, Any], parameters: int) -> Array:
     arguments = dict(table)
     kind = checks.choice("start.kind", arguments.pop("kind", "value"), STARTS)
     checks.done()
-    make, known = STARTS[kind]
+    known = dict(list(arguments_of(STARTS[kind]).items())[2:])  # not checks, parameters
     checks.known_keys("start", arguments, known)
     if kind == "value" and "value" not in arguments:
         checks.fail("start.value", "is needed: one number for each parameter")
     checks.done()
-    start = make(checks, parameters, **arguments)
+    start = STARTS[kind](checks, parameters, **arguments)
     checks.done()
-    return start
+    return start, {"kind": kind, **given_defaults(known), **arguments}

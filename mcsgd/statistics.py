@@ -9,6 +9,7 @@ inverts Sigma, as Hotelling's statistic would.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -105,8 +106,8 @@ class Distance:
         far = 2 * observed + math.sqrt(float(np.trace(self.covariance)))
         while too_small(far) > 0:
             far *= 2
-        lower = 0.0 if too_large(0.0) >= 0 else brentq(too_large, 0.0, far)
-        return float(lower), float(brentq(too_small, 0.0, far))
+        lower = 0.0 if too_large(0.0) >= 0 else _root(too_large, far)
+        return lower, _root(too_small, far)
 
     def units_to_tell(self, confidence: float, power: float = 0.95) -> float:
         """Return how many times more units would tell this distance, taken as the true one, from 0.
@@ -117,20 +118,23 @@ class Distance:
         far = math.sqrt(float(np.trace(self.covariance)))
         while self._above(far, 0.0) > 1 - confidence:
             far *= 2
-        largest = brentq(lambda x: self._above(x, 0.0) - (1 - confidence), 0.0, far)
+        largest = _root(lambda x: self._above(x, 0.0) - (1 - confidence), far)
         margin = t_quantile(self.dof, 2 * power - 1) * self.standard_error
         return float((largest + margin) / self.value) ** 2
 
     @cached_property
     def _across(self) -> tuple[float, float]:
         """Return the noise's mean square across D, a, and the rank r of its law; a = 0: there is none."""
-        mean = float(np.trace(self.covariance)) - self.standard_error**2
+        total = float(np.trace(self.covariance))
+        mean = total - self.standard_error**2
         if mean <= LEAST_RATIO * self.standard_error**2:
             return 0.0, 1.0
-        along = self.standard_error**4 * (1.0 if math.isinf(self.dof) else self.dof / (self.dof + 2))
-        spread = _trace_of_square(self.covariance, self.dof) - along
-        least = mean**2 / (len(self.difference) - 1)
-        return mean, max(mean**2 / max(spread, least), LEAST_RANK)
+        # In units of the trace, so that no fourth power of a small length underflows.
+        share, along = mean / total, (self.standard_error**2 / total) ** 2
+        along *= 1.0 if math.isinf(self.dof) else self.dof / (self.dof + 2)
+        spread = _trace_of_square(self.covariance / total, self.dof) - along
+        least = share**2 / (len(self.difference) - 1)
+        return mean, max(share**2 / max(spread, least), LEAST_RANK)
 
     def _above(self, x: float, rho: float) -> float:
         """Return P(|D| >= x) if the true distance is rho.
@@ -170,6 +174,11 @@ class Distance:
         if math.isinf(self.dof):
             return float(-special.ndtri(NEGLIGIBLE))
         return float(-special.stdtrit(self.dof, NEGLIGIBLE))
+
+
+def _root(function: Callable[[float], float], far: float) -> float:
+    """Return where a function changes its sign in (0, far), to 1e-12 of far, however small that is."""
+    return float(brentq(function, 0.0, far, xtol=1e-12 * far))
 
 
 def _trace_of_square(covariance: Array, dof: float) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 from mcsgd.comparison import Comparison, check_comparable, compare, distance_between, flow_accuracy
 from mcsgd.ensemble import Ensemble
 from mcsgd.flow import Flow
+from mcsgd.settings import SAMPLINGS
 
 __all__ = ["Verdict", "judge"]
 
@@ -118,6 +119,8 @@ def _who(cloud: Ensemble) -> list[str]:
 def _which(cloud: Ensemble, comparisons: tuple[Comparison, ...]) -> list[str]:
     """Which flows are compatible and which excluded."""
     sentences = [f"The flow {c.field} has no endpoint: it {c.message}." for c in comparisons if c.message]
+    if not comparisons:
+        return ["There is no flow to compare with."]
     told = [c for c in comparisons if c.compatible is not None]
     if not told:
         if len(sentences) < len(comparisons):
@@ -134,10 +137,10 @@ def _which(cloud: Ensemble, comparisons: tuple[Comparison, ...]) -> list[str]:
     else:
         what = f"excludes {_all(excluded)}"
     sentences.append(f"{_subject(cloud)} {what}.")
-    return [*sentences, *_nearest(told)]
+    return [*sentences, *_nearest(cloud, told)]
 
 
-def _nearest(told: list[Comparison]) -> list[str]:
+def _nearest(cloud: Ensemble, told: list[Comparison]) -> list[str]:
     """How much nearer the nearest flow is than the farthest; and what is left, if it is excluded."""
     nearest, farthest = min(told, key=_distance), max(told, key=_distance)
     upper, lower = nearest.distance_interval[1], farthest.distance_interval[0]
@@ -146,7 +149,8 @@ def _nearest(told: list[Comparison]) -> list[str]:
         sentences.append(
             f"{nearest.field} is at least {lower / upper:.3g} times nearer than {farthest.field}."
         )
-    if not nearest.compatible and len(told) > 1:
+    own = SAMPLINGS[cloud.settings.sampling].field  # of the others, lower orders are left too
+    if not nearest.compatible and len(told) > 1 and nearest.field == own and not cloud.left_out:
         sentences.append(
             f"What is left to {nearest.field} is of a higher order in the step size than it describes."
         )

@@ -173,6 +173,19 @@ def test_wrong_data_files(tmp_path):
     assert "problem.X: must not be empty, got shape (0, 2)" in issues(with_data("empty.npz"), tmp_path)
 
 
+@pytest.mark.parametrize("length", [0, 300])
+def test_damaged_npz_file(tmp_path, length):
+    np.savez(tmp_path / "whole.npz", X=np.ones((20, 3)), y=np.ones(20))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:length])
+    assert "problem.data: must be an HDF5 or .npz file" in issues(with_data("cut.npz"), tmp_path)[0]
+
+
+def test_arrays_in_tables_can_be_written(tmp_path):
+    tables = changed("problem.x", np.array(TOY["problem"]["x"]))
+    Experiment.from_tables(tables).run(tmp_path / "run.h5")
+    assert load(tmp_path / "run.h5").experiment["problem"]["x"] == TOY["problem"]["x"]
+
+
 # Custom problems ------------------------------------------------------------------------------
 
 SOURCE = """

@@ -1,3 +1,6 @@
+import _thread
+import threading
+
 import numpy as np
 import pytest
 from reference import epoch, permutation
@@ -168,6 +171,7 @@ def test_divergence_is_recorded_and_leaves_others_alone():
     gone = cloud.status == 1
     assert 0 < cloud.diverged == gone.sum() < 40
     assert np.isnan(cloud.endpoints[gone]).all()
+    assert np.isnan(cloud.snapshots[gone, -1]).all()
     assert np.isfinite(cloud.endpoints[~gone]).all()
     for t in np.flatnonzero(~gone):
         alone = simulate(problem, [1.0], settings, block_size=1).endpoints[t]
@@ -177,3 +181,14 @@ def test_divergence_is_recorded_and_leaves_others_alone():
     kept = cloud.finished()
     assert kept.left_out == gone.sum()
     np.testing.assert_allclose(kept.mean, cloud.endpoints[~gone].mean(axis=0), rtol=1e-12)
+
+
+def test_an_interrupt_ends_running_blocks_with_their_epoch(toy):
+    """Of an hour's work; else this test would not end."""
+    settings = Settings(1e-9, epochs=200_000_000, trajectories=2)
+    first = Settings(1e-9, epochs=1, trajectories=1)
+    simulate(toy, start_of(toy), first)  # compiled before the clock runs
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        simulate(toy, start_of(toy), settings)

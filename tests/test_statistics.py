@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcsgd.statistics import Distance, t_quantile
+from mcsgd.statistics import Distance, _trace_of_square, t_quantile
 
 ALARM = 1e-6
 
@@ -104,3 +104,19 @@ def test_zero_difference():
 def test_t_quantile():
     assert t_quantile(4, 0.95) == pytest.approx(stats.t.ppf(0.975, 4))
     assert t_quantile(np.inf, 0.95) == pytest.approx(stats.norm.ppf(0.975))
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-80, 1e60])
+def test_scale_does_not_matter(scale):
+    direction, covariance = np.array([1.0, 2.0, 0.5]), np.diag([4.0, 1.0, 0.5])
+    one, other = Distance(direction, covariance, 9), Distance(scale * direction, scale**2 * covariance, 9)
+    assert other.p_value == pytest.approx(one.p_value, rel=1e-9)
+    assert np.divide(other.interval(0.95), scale) == pytest.approx(one.interval(0.95), rel=1e-6)
+
+
+def test_trace_of_square_is_unbiased():
+    """In 50 dimensions with 9 degrees of freedom, the naive estimate is 6 times too large."""
+    rng = np.random.default_rng(5)
+    estimates = [_trace_of_square(np.cov(rng.normal(size=(10, 50)).T), 9) for _ in range(400)]
+    error = np.std(estimates) / np.sqrt(400)
+    assert abs(np.mean(estimates) - 50) < stats.norm.isf(ALARM / 2) * error

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mcsgd.comparison import distance_between
 from mcsgd.problems import Quadratic
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
@@ -34,6 +36,12 @@ def test_says_what_is_left_when_all_are_excluded(toy):
     verdict = verdict_on(toy, step_size=0.05, trajectories=1000, design="reversed-pairs")
     assert "1000 trajectories (500 pairs) excludes gradient" in str(verdict)
     assert "What is left to sgd is of a higher order" in str(verdict)
+
+
+def test_what_is_left_is_said_of_the_sampling_s_own_field_only(toy):
+    settings = Settings(0.05, trajectories=1000, design="reversed-pairs")
+    flows = [integrate(toy, START, settings, field) for field in ("gradient", "gd")]
+    assert "What is left" not in str(judge(simulate(toy, START, settings), flows))
 
 
 def test_says_how_many_trajectories_would_tell(toy):
@@ -82,3 +90,17 @@ def test_as_dict_is_strict_json(toy, trajectories):
     verdict = verdict_on(toy, step_size=0.01, trajectories=trajectories)
     text = json.dumps(verdict.as_dict(), allow_nan=False)
     assert [flow["field"] for flow in json.loads(text)["flows"]] == ["gradient", "gd", "sgd"]
+
+
+def test_needed_trajectories_are_not_pairs(toy):
+    settings = Settings(0.002, trajectories=6, design="reversed-pairs")
+    cloud = simulate(toy, START, settings)
+    gd, sgd = (integrate(toy, START, settings, field) for field in ("gd", "sgd"))
+    wide = replace(cloud, endpoints=cloud.mean + 1e3 * (cloud.endpoints - cloud.mean))
+    needed = judge(wide, [gd, sgd]).trajectories_needed[("gd", "sgd")]
+    factor = distance_between(wide, gd.endpoint - sgd.endpoint, gd).units_to_tell(0.95)
+    assert needed == pytest.approx(6 * factor)
+
+
+def test_no_flows(toy):
+    assert str(judge(simulate(toy, START, Settings(0.1)), [])) == "There is no flow to compare with."

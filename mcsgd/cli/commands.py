@@ -90,10 +90,13 @@ def plot(
     force: Annotated[bool, typer.Option("--force", help="Replace a picture that is there.")] = False,
 ) -> None:
     """Draw the paths, the cloud of endpoints, its mean and the flows."""
+    from mcsgd.errors import InputError
     from mcsgd.plots import check_picture, save_cloud_picture
     from mcsgd.storage.read import load
 
     target = check_picture(output or path.with_suffix(".png"), replace=force)
+    if target.exists() and path.exists() and target.samefile(path):
+        raise InputError([("output", f"must not be the run itself, got {target}")])
     save_cloud_picture(load(path), target)
     typer.echo(f"Drawn to {target}")
 
@@ -105,16 +108,16 @@ def problems(
     as_json: AsJson = False,
 ) -> None:
     """List the problems that an experiment file can name."""
-    from mcsgd.checks import Checks
+    from mcsgd.checks import Checks, arguments_of
     from mcsgd.cli import report
-    from mcsgd.problems import PROBLEMS
-    from mcsgd.problems.tables import arguments_of
+    from mcsgd.problems import PROBLEMS, Custom
 
     if kind is not None:
         checks = Checks()
-        checks.choice("kind", kind, PROBLEMS)
+        known = {**PROBLEMS, Custom.kind: Custom}
+        checks.choice("kind", kind, known)
         checks.done()
-        typer.echo(inspect.getdoc(PROBLEMS[kind]))
+        typer.echo(inspect.getdoc(known[kind]))
         return
     listed = {name: arguments_of(problem) for name, problem in PROBLEMS.items()}
     if as_json:

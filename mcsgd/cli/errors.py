@@ -34,7 +34,7 @@ def reported(command: Command) -> Command:
             except McsgdError as error:
                 _fail(error, FAILED)
             except KeyboardInterrupt:
-                _say("interrupted: nothing was written")
+                _say("interrupted")
                 raise typer.Exit(INTERRUPTED) from None
 
     return wrapper  # type: ignore[return-value]

@@ -38,6 +38,7 @@ class Plan(NamedTuple):
     state_size: int  # numbers that a step kernel keeps of a trajectory, d and padding
     places: NDArray[np.int64]  # (d,): where among them parameter j stands; the others are 0
     by_lanes: bool  # trajectory t's number i stands at [i, t] of the state, not at [t, i]
+    stop: NDArray[np.int64]  # (1,): set to other than 0 by another thread, it ends the block
     tile: int  # trajectories side by side, so that all they need stays in the cache
 
 
@@ -128,6 +129,8 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
         marks[:] = FINISHED
         made, kept = 0, 0
         for epoch in range(plan.epochs):
+            if plan.stop[0] != 0:
+                return
             draw(plan.seed, first + begin, epoch, plan.paired, plan.given, sequence, rows[: marks.size])
             for position in range(plan.batches):
                 advance(gradient, data, state, sequence[position], rows, plan)

@@ -166,6 +166,11 @@ class Problem:
         """The data's numba type."""
         return numba.typeof(self.data)
 
+    @cached_property
+    def _loops(self) -> dict[str, Any]:
+        """The compiled loops over batches, by the kernel's name."""
+        return {}
+
     def first_class(self, name: Literal["gradient", "hessian_vector", "third_derivative"]) -> Any:
         """Compile a kernel and return its first-class function type."""
         directions = {"gradient": 0, "hessian_vector": 1, "third_derivative": 2}[name]
@@ -207,15 +212,17 @@ class Problem:
     ) -> Array:
         out = np.empty((self.batches, self.parameters))
         stacked = [np.array(np.broadcast_to(v, out.shape), order="C") for v in vectors]
-        loop = compile_for(
-            getattr(batches, name + "s"),
-            self.first_class(name),
-            VECTOR,
-            INDICES,
-            numba.types.int64,
-            self.data_type,
-            *[MATRIX] * (len(vectors) + 1),
-        )
+        if name not in self._loops:  # looking a signature up takes longer than most loops
+            self._loops[name] = compile_for(
+                getattr(batches, name + "s"),
+                self.first_class(name),
+                VECTOR,
+                INDICES,
+                numba.types.int64,
+                self.data_type,
+                *[MATRIX] * (len(vectors) + 1),
+            )
+        loop = self._loops[name]
         rows = np.arange(self.examples)
         point = np.array(w, np.float64)  # a copy: the kernels' types are those of writeable arrays
         loop(getattr(self.kernels, name), point, rows, self.batch_size, self.data, *stacked, out)

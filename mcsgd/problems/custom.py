@@ -48,7 +48,7 @@ def _compile(argument: str, function: Callable[..., Any], types: tuple[Any, ...]
 def _data_item(checks: Checks, position: int, item: Any) -> Any:
     """Check one entry of the data tuple: a number, or an array copied to float64 or int64."""
     if isinstance(item, int | np.integer):
-        return item
+        return checks.integer(f"data[{position}]", int(item), at_least=-(2**63))
     if np.isscalar(item):
         return checks.number(f"data[{position}]", item)
     try:
@@ -147,9 +147,12 @@ class Custom(Problem):
         super().__init__(kernels, held, examples, parameters, batch_size)
         near = np.random.default_rng(0).normal(size=parameters) * 0.1 if check_at is None else check_at
         point = self._vector("check_at", near)
+        self._check_fills(point)
         self.derivatives = "formula" if hessian_vector else self._pick_derivative(gradient, point)
         if loss is not None:
-            self._check_gradient(point)
+            # The last batch, where it is smaller, shows a division by B in place of batch.size.
+            for k in sorted({0, self.batches - 1}):
+                self._check_gradient(point, k)
 
     def digest(self) -> str:
         """Return a hash of the data and of the functions' source."""
@@ -222,9 +225,22 @@ class Custom(Problem):
         scale = np.abs(difference).max() + np.finfo(float).tiny
         return "complex step" if np.abs(step - difference).max() < 1e-6 * scale else "central difference"
 
-    def _check_gradient(self, w: Array) -> None:
-        """Warn, naming the worst coordinate, if the gradient is not the loss's."""
-        rows = self._rows(0)[0]
+    def _check_fills(self, w: Array) -> None:
+        """Raise InputError if the gradient depends on what `out` held before."""
+        found = []
+        for before in (0.0, np.nan):
+            out = np.full(w.size, before)
+            self.kernels.gradient(w, self._rows(0)[0], self.data, out)
+            found.append(out)
+        kept = np.flatnonzero(np.isnan(found[1]) & ~np.isnan(found[0]))
+        if len(kept):
+            raise InputError(
+                [("gradient", f"must set every entry of `out`, got {kept[0]} unset: begin with out[:] = 0.0")]
+            )
+
+    def _check_gradient(self, w: Array, k: int) -> None:
+        """Warn, naming the worst coordinate, if the gradient of batch k is not the loss's."""
+        rows = self._rows(k)[0]
         gradient = self._slope(w, rows)
         expected = np.array(
             [
@@ -238,8 +254,8 @@ class Custom(Problem):
             np.abs(expected).max() + 1e-3 * abs(self.kernels.loss(w, rows, self.data))
         ):
             warnings.warn(
-                f"gradient does not agree with loss: worst at coordinate {worst}, where it gives "
-                f"{gradient[worst]:.6g} and the loss's central difference gives {expected[worst]:.6g}",
+                f"gradient does not agree with loss on batch {k}: worst at coordinate {worst}, where it is "
+                f"{gradient[worst]:.6g} and the loss's central difference is {expected[worst]:.6g}",
                 McsgdWarning,
                 stacklevel=3,
             )

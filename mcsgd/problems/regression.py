@@ -16,12 +16,11 @@ from mcsgd.problems.stepper import Stepper, packed_data, padded_to
 def check_labels(checks: Checks, y: Any, examples: int) -> NDArray[np.int64]:
     """Check class labels 0, 1, ..., K - 1 (N,), K >= 2, each class present."""
     values = checks.array("y", y, (examples or None,), "one label for each row of X")
-    labels = values.astype(np.int64)
-    if checks.passed("y"):
-        classes = np.unique(values)
-        if len(classes) < 2 or not np.array_equal(classes, np.arange(len(classes))):
-            found = ", ".join(f"{c:g}" for c in classes[:8])
-            checks.fail("y", f"must hold the labels 0, 1, ... of at least two classes, got {found}")
+    classes = np.unique(values)
+    if checks.passed("y") and (len(classes) < 2 or not np.array_equal(classes, np.arange(len(classes)))):
+        found = ", ".join(f"{c:g}" for c in classes[:8])
+        checks.fail("y", f"must hold the labels 0, 1, ... of at least two classes, got {found}")
+    labels = np.zeros(len(values), np.int64) if not checks.passed("y") else values.astype(np.int64)
     labels.flags.writeable = False
     return labels
 

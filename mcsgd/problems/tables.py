@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,18 +13,18 @@ from typing import Any, cast
 import h5py
 import numpy as np
 
-from mcsgd.checks import Checks
+from mcsgd.checks import Checks, arguments_of, given_defaults
 from mcsgd.errors import InputError
 from mcsgd.problems import PROBLEMS
 from mcsgd.problems.base import Problem
 
-__all__ = ["arguments_of", "make_problem", "read_data"]
+__all__ = ["make_problem", "read_data"]
 
 CUSTOM = "custom"
 
 
-def make_problem(table: Mapping[str, Any], folder: Path) -> Problem:
-    """Make the problem that a [problem] section describes.
+def make_problem(table: Mapping[str, Any], folder: Path) -> tuple[Problem, dict[str, Any]]:
+    """Make the problem that a [problem] section describes; return the section with defaults too.
 
     `kind` is a key of `mcsgd.problems.PROBLEMS`; the other keys are that class's arguments. Arrays may
     stand in the section, or in the file that `data` names. Kind "custom" calls a function of
@@ -48,9 +50,10 @@ def make_problem(table: Mapping[str, Any], folder: Path) -> Problem:
     known = arguments_of(make)
     if "data" in arguments and "data" not in known:
         arguments |= _data(checks, arguments.pop("data"), folder, known, arguments)
-    checks.known_keys("problem", arguments, [*known, "data"])
-    for name, default in known.items():
-        if name not in arguments and default is inspect.Parameter.empty:
+    if not _takes_any_key(make):
+        checks.known_keys("problem", arguments, [*known, "data"])
+    if checks.passed("problem.data"):
+        for name in known.keys() - given_defaults(known).keys() - arguments.keys():
             checks.fail(f"problem.{name}", f"is needed for kind {kind}")
     checks.done()
     try:
@@ -59,12 +62,7 @@ def make_problem(table: Mapping[str, Any], folder: Path) -> Problem:
         raise error.located({}, default="problem.") from None
     if not isinstance(problem, Problem):
         raise InputError([("problem.function", f"must return a mcsgd Problem, got {type(problem).__name__}")])
-    return problem
-
-
-def arguments_of(make: Callable[..., Any]) -> dict[str, Any]:
-    """Return the names of a callable's arguments with their defaults (`inspect.Parameter.empty`: none)."""
-    return {name: parameter.default for name, parameter in inspect.signature(make).parameters.items()}
+    return problem, {**given_defaults(known), **table, **problem.describe()}
 
 
 def read_data(path: Path) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def read_data(path: Path) -> dict[str, Any]:
     """
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return dict(file)
         with h5py.File(path, "r") as file:
             return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
@@ -85,8 +83,13 @@ def read_data(path: Path) -> dict[str, Any]:
         raise InputError(
             [("data", f"must be an HDF5 or .npz file, got {path}, which does not exist")]
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:  # what damaged files raise
         raise InputError([("data", f"must be an HDF5 or .npz file, got {path}: {error}")]) from None
+
+
+def _takes_any_key(make: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(make).parameters.values()
+    return any(parameter.kind == inspect.Parameter.VAR_KEYWORD for parameter in parameters)
 
 
 def _data(
@@ -116,7 +119,11 @@ def _user_function(checks: Checks, arguments: dict[str, Any], folder: Path) -> C
     if spec is None or spec.loader is None:
         raise InputError([("problem.source", f"must be a Python file, got {source!r}")])
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(folder.absolute()))  # as if the file were run as a script
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(folder.absolute()))
     function = getattr(module, str(name), None)
     if not callable(function):
         raise InputError([("problem.function", f"must be a function of {source}, got {name!r}")])

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mcsgd.errors import InputError, OutputExistsError
+from mcsgd.errors import InputError, OutputExistsError, WriteError
 
 
-def check_output(path: str | os.PathLike[str], argument: str = "path", replace: bool = False) -> Path:
+def check_output(
+    path: str | os.PathLike[str], argument: str = "path", replace: bool = False, size: int = 0
+) -> Path:
     """Say, before anything is computed, whether a file can be made at `path`; touch nothing.
 
-    Directories that do not exist yet are made by `new_file`. `replace` allows a file to be there.
+    Directories that do not exist yet are made by `new_file`. `replace` allows a file to be there; `size`
+    is how many bytes it will have.
 
     Raises
     ------
@@ -41,6 +45,10 @@ def check_output(path: str | os.PathLike[str], argument: str = "path", replace: 
     except OSError as error:
         message = f"must be in a directory one can write to, got {target}: {error.strerror}"
         raise InputError([(argument, message)]) from None
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        message = f"must be where {size / 2**20:.0f} MiB are free, got {target}, with {free / 2**20:.0f} MiB"
+        raise InputError([(argument, message)])
     return target
 
 
@@ -53,13 +61,19 @@ def new_file(path: Path, replace: bool = False) -> Iterator[Path]:
     Raises
     ------
     OutputExistsError
-        If something came to be at `path` meanwhile, and `replace` is not set. That is not touched.
+        If something came to be at `path` meanwhile, and `replace` is not set. That is not touched,
+        and the new file is kept under another name, which the message tells.
+    WriteError
+        If it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        yield temporary
-        _sync(temporary)
+        try:
+            yield temporary
+            _sync(temporary)
+        except (OSError, RuntimeError) as error:  # HDF5 raises both
+            raise WriteError(f"{path} could not be written: {error}") from error
         if replace:
             os.replace(temporary, path)
         else:
@@ -73,11 +87,12 @@ def _name(temporary: Path, path: Path) -> None:
     """Give the file its name: by a hard link, which unlike a rename refuses to replace another file."""
     try:
         os.link(temporary, path)
-    except FileExistsError:
-        raise OutputExistsError(f"{path} came to exist meanwhile; it was not touched") from None
-    except OSError:  # a file system without hard links
+    except OSError:  # it exists, or the file system has no hard links
         if os.path.lexists(path):
-            raise OutputExistsError(f"{path} came to exist meanwhile; it was not touched") from None
+            aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+            os.replace(temporary, aside)
+            message = f"{path} came to exist meanwhile; it was not touched, and this result is in {aside}"
+            raise OutputExistsError(message) from None
         os.replace(temporary, path)
 
 

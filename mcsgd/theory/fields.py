@@ -25,7 +25,7 @@ import numpy as np
 from mcsgd.checks import Checks
 from mcsgd.errors import McsgdWarning
 from mcsgd.problems.base import Array, Problem
-from mcsgd.settings import Settings
+from mcsgd.settings import SAMPLINGS, Settings
 
 __all__ = ["FIELDS", "default_fields", "vector_field"]
 
@@ -134,9 +134,7 @@ FIELDS = {
 
 def default_fields(settings: Settings) -> tuple[str, ...]:
     """Return the fields that theory has for the sampling in use, least accurate first."""
-    if settings.sampling in ("with-replacement", "full-batch"):
-        return ("gradient", "gd")
-    return ("gradient", "gd", "sgd")
+    return ("gradient", "gd") if SAMPLINGS[settings.sampling].field == "gd" else ("gradient", "gd", "sgd")
 
 
 def vector_field(problem: Problem, settings: Settings, field: str) -> VectorField:

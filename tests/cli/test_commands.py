@@ -97,6 +97,13 @@ def test_plot(run, tmp_path):
     assert "output: must end in .png, .pdf, .svg" in mcsgd("plot", run, "-o", "toy.bmp", code=2).stderr
 
 
+def test_plot_does_not_replace_the_run(run, tmp_path):
+    named = run.rename(tmp_path / "run.png")
+    before = named.read_bytes()
+    assert "output: must not be the run itself" in mcsgd("plot", named, "--force", code=2).stderr
+    assert named.read_bytes() == before
+
+
 # What is wrong is said before anything is computed, with exit code 2, and nothing is lost -------
 
 

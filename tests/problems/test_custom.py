@@ -172,6 +172,30 @@ def test_gradient_that_is_not_the_loss_s(check_at):
     assert caught[0].filename == __file__
 
 
+def divides_by_b(w, batch, data, out):
+    for_floats_only_compiled(w, batch, data, out)
+    for j in range(w.size):
+        out[j] = L2 * w[j] + (out[j] - L2 * w[j]) * batch.size / 3
+
+
+def test_gradient_that_is_wrong_on_the_smaller_last_batch():
+    with pytest.warns(McsgdWarning, match="does not agree with loss on batch 3"):
+        make(divides_by_b, loss=loss)
+
+
+def adds_to_out(w, batch, data, out):
+    out += w
+
+
+def sets_nothing(w, batch, data, out):
+    out = w  # noqa: F841
+
+
+@pytest.mark.parametrize("gradient", [adds_to_out, sets_nothing])
+def test_gradient_that_depends_on_what_out_held(gradient):
+    assert refused(gradient) == ["gradient"]
+
+
 def test_loss_that_was_not_given():
     with pytest.raises(InputError, match=r"^loss: was not given"):
         shared(logistic).loss(START)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference import epoch, exact_mean
 
-from mcsgd.problems import ScalarFactorization
+from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.settings import Settings
 from mcsgd.theory import integrate
 
@@ -56,6 +56,48 @@ def test_random_order_at_fixed_time():
         ends = [integrate(problem, START, s, field).endpoint for s in settings]
         found = [np.linalg.norm(mean - end) for mean, end in zip(means, ends, strict=True)]
         assert slopes(found)[-1] == pytest.approx(order, abs=0.08)
+
+
+def test_flow_against_the_exact_solution():
+    problem = Quadratic([np.diag([0.5, 3.0])], [[1.0, -2.0]])
+    flow = integrate(problem, START, Settings(0.01, epochs=500), "gradient")
+    exact = [1, -2] + np.exp(-flow.time[:, None] * [0.5, 3.0]) * (START - [1, -2])
+    assert np.abs(flow.endpoint - exact[-1]).max() < 2e-12
+    assert np.abs(flow.path - exact).max() < 1e-9  # interpolated, to a lower order
+
+
+def test_a_stiff_flow_ends_with_a_message():
+    problem = Quadratic([np.diag([1.0, 1e4])], [[0.0, 0.0]])
+    flow = integrate(problem, START, Settings(1000.0), "gradient")
+    assert "too stiff" in flow.message
+    assert np.isnan(flow.endpoint).all()
+
+
+def mean_map(problem, eps):
+    """The affine map of one epoch of quadratic batches, averaged over all orders, as a matrix."""
+    H, c = problem.data
+    d = problem.parameters
+    steps = [np.eye(d + 1) for _ in H]
+    for step, h, centre in zip(steps, H, c, strict=True):
+        step[:d, :d] -= eps * h
+        step[:d, d] = eps * h @ centre
+    orders = list(permutations(steps))
+    return np.eye(d + 1) + sum(np.linalg.multi_dot(order) - np.eye(d + 1) for order in orders) / len(orders)
+
+
+@pytest.mark.parametrize(("field", "order"), [("gradient", 1), ("gd", 1), ("sgd", 2)])
+def test_quadratics_at_fixed_time(field, order):
+    """Orders of different epochs are independent, so the mean map of quadratics multiplies."""
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(4, 2, 2))
+    problem = Quadratic(A @ A.transpose(0, 2, 1) + np.eye(2), rng.normal(size=(4, 2)))
+    found = []
+    for epochs in (8, 16, 32, 64):
+        eps = 0.04 / epochs
+        end = np.linalg.matrix_power(mean_map(problem, eps), epochs) @ [*START, 1.0]
+        flow = integrate(problem, START, Settings(eps, epochs=epochs), field)
+        found.append(np.linalg.norm(end[:2] - flow.endpoint))
+    assert slopes(found)[-1] == pytest.approx(order, abs=0.06)
 
 
 @pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 3), ("sgd", 2)])
