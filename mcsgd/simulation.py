@@ -44,8 +44,8 @@ RESHUFFLED = "reshuffle-examples"
 CACHE, CACHE_OF_LANES = 2**19, 2**15
 """Bytes of states and orders that are worked on at once: of the second and of the first cache."""
 
-WORK_PER_BLOCK = 1e8
-"""Multiply-adds in a block, a few hundredths of a second: progress shows after each block."""
+WORK_PER_BLOCK, BLOCKS_PER_THREAD = 3e8, 4
+"""Multiply-adds in a block, about a hundredth of a second, which is progress's step; a call takes 0.1 ms."""
 
 
 def simulate(
@@ -103,7 +103,7 @@ def simulate(
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
-    size = _block_size(problem, settings) if block_size is None else block_size
+    size = _block_size(problem, settings, threads) if block_size is None else block_size
     size = checks.integer("block_size", size, at_least=1)
     checks.done()
     settings.check_with(problem)
@@ -212,7 +212,8 @@ def _compile(
     return run
 
 
-def _block_size(problem: Problem, settings: Settings) -> int:
-    """Trajectories a block for about WORK_PER_BLOCK multiply-adds."""
+def _block_size(problem: Problem, settings: Settings, threads: int) -> int:
+    """Trajectories a block for about WORK_PER_BLOCK multiply-adds; several blocks for each thread."""
     work = settings.epochs * (2 * problem.examples * problem.parameters + 20 * problem.batches)
-    return int(np.clip(WORK_PER_BLOCK // work, 1, 8192))
+    share = -(-settings.trajectories // (BLOCKS_PER_THREAD * threads))
+    return max(int(min(WORK_PER_BLOCK // work, share)) // 16 * 16, 16)

@@ -1,4 +1,5 @@
-import _thread
+import os
+import signal
 import threading
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_an_interrupt_ends_running_blocks_with_their_epoch(toy):
     settings = Settings(1e-9, epochs=200_000_000, trajectories=2)
     first = Settings(1e-9, epochs=1, trajectories=1)
     simulate(toy, start_of(toy), first)  # compiled before the clock runs
-    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         simulate(toy, start_of(toy), settings)
