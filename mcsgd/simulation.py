@@ -41,7 +41,7 @@ DRAWS = {
 
 RESHUFFLED = "reshuffle-examples"
 
-CACHE, CACHE_OF_LANES = 2**19, 2**15
+CACHE, CACHE_OF_LANES = 2**19, 2**17
 """Bytes of states and orders that are worked on at once: of the second and of the first cache."""
 
 WORK_PER_BLOCK, BLOCKS_PER_THREAD = 3e8, 4
@@ -186,7 +186,8 @@ def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     orders = problem.batches + (problem.examples if settings.sampling == RESHUFFLED else 0)
     cache = CACHE_OF_LANES if stepper.by_lanes else CACHE
     tile = int(np.clip(cache // (8 * (stepper.state_size + orders)), 8, 1024))
-    return min(tile // 8 * 8, -(-settings.trajectories // 8) * 8)
+    # An odd number of groups, for rows of a power of two bytes would share a few sets of the cache.
+    return min((tile // 16 - 1) // 2 * 32 + 16, -(-settings.trajectories // 16) * 16)
 
 
 def _compile(

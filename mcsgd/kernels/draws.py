@@ -1,7 +1,7 @@
 """Which batch comes next: one function per sampling scheme.
 
 Each fills, for one epoch of a block of trajectories, `sequence` (m, n'): the batch that trajectory t visits
-at position s, in column t; n' is the number of trajectories, padded to whole vectors. Where
+at position s, in column t; n' is the number of trajectories, padded to whole groups of 16. Where
 the examples are reshuffled it fills `rows` (n, N) too: which examples stand in which batch of
 trajectory t, batch k owning rows[t, k B : (k + 1) B]. The result depends on (seed, trajectory, epoch)
 alone. Under reversed pairs, trajectories 2p and 2p + 1 share stream p and the second goes backwards.
@@ -18,13 +18,14 @@ import numpy as np
 
 from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.philox import random_words
-from mcsgd.kernels.simd import LANES, counting, splat, store
+from mcsgd.kernels.simd import LANES, counting, load, splat, store
 
 STREAM_VERSION = 1
 """Changes whenever the same (seed, trajectory, epoch) would give another order."""
 
 MASK, SHIFT = 0xFFFFFFFF, 32
 WORD_CAPACITY = 2**33
+GROUP, LOG_GROUP = 2 * LANES, 4  # streams at a time
 MOST_PACKED = 16  # numbers 0..15 of four bits each fill a 64-bit word
 
 
@@ -32,72 +33,103 @@ MOST_PACKED = 16  # numbers 0..15 of four bits each fill a 64-bit word
 def digit(fraction, bound):
     """Return (integer part, remaining fraction) of bound * fraction, lane by lane; bound < 2^31."""
     mask, half = splat(MASK), splat(SHIFT)
-    low = (fraction & mask) * splat(bound)
-    high = (fraction >> half) * splat(bound) + (low >> half)
+    times = splat(bound & MASK)  # tells LLVM that 32-bit multiplications do
+    low = (fraction & mask) * times
+    high = (fraction >> half) * times + (low >> half)
     return high >> half, (high << half) | (low & mask)
+
+
+@inline
+def swap_packed(packed, last, pick):
+    """Exchange the four-bit numbers at two places of each lane's word."""
+    here, there = splat(4 * last), pick << splat(2)
+    change = ((packed >> here) ^ (packed >> there)) & splat(15)
+    return packed ^ (change << here) ^ (change << there)
 
 
 @jit
 def shuffle_packed(seed, stream, epoch, size, orders, column, step):
-    """`shuffle` for size <= 16: a permutation is one word of four-bit numbers, in a register."""
-    word, spare = random_words(seed, splat(stream) + counting(), epoch, 0)
+    """`shuffle` for size <= 16, of 16 streams: a permutation is a word of four-bit numbers, in a register.
+
+    Two vectors go side by side, for each waits long for its own last result.
+    """
+    words, spares = random_words(seed, splat(stream) + counting(), epoch, 0)
+    more_words, more_spares = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
     packed = splat(np.int64(-0x123456789ABCDF0))  # 0xFEDCBA9876543210
+    more_packed = packed
     used = 1
-    nibble = splat(15)
     for last in range(size - 1, 0, -1):
         bound = last + 1
         if used * bound > WORD_CAPACITY:
             used = 1
-            word = spare
+            words, more_words = spares, more_spares
         used *= bound
-        pick, word = digit(word, bound)
-        here, there = splat(4 * last), pick << splat(2)
-        change = ((packed >> here) ^ (packed >> there)) & nibble
-        packed = packed ^ (change << here) ^ (change << there)
+        pick, words = digit(words, bound)
+        more_pick, more_words = digit(more_words, bound)
+        packed = swap_packed(packed, last, pick)
+        more_packed = swap_packed(more_packed, last, more_pick)
     for i in range(size):
-        store(orders, i * step + column, (packed >> splat(4 * i)) & nibble)
+        at = i * step + column
+        store(orders, at, (packed >> splat(4 * i)) & splat(15))
+        store(orders, at + LANES, (more_packed >> splat(4 * i)) & splat(15))
 
 
 @jit
 def shuffle(seed, stream, epoch, size, orders, column, step):
-    """Draw uniformly random permutations of 0, 1, ..., size - 1 (Fisher-Yates).
+    """Draw uniformly random permutations of 0, 1, ..., size - 1 (Fisher-Yates), for GROUP streams.
 
     Item i of the permutation of stream + lane goes to orders[i step + column + lane].
     """
     if size <= MOST_PACKED:
         shuffle_packed(seed, stream, epoch, size, orders, column, step)
-        return
-    picks = np.empty(LANES, np.int64)
+    else:
+        shuffle_long(seed, stream, epoch, size, orders, column, step)
+
+
+@jit
+def shuffle_long(seed, stream, epoch, size, orders, column, step):
+    """`shuffle` of any size: in memory, in a table (size, GROUP) that stays in the first cache."""
+    # Unsigned places, so that numba does not look for negative ones.
+    table, places = np.empty(size * GROUP, np.int64), np.empty(GROUP, np.uint64)
     for i in range(size):
-        store(orders, i * step + column, splat(i))
-    word, spare = random_words(seed, splat(stream) + counting(), epoch, 0)
+        store(table, i * GROUP, splat(i))
+        store(table, i * GROUP + LANES, splat(i))
+    words, spares = random_words(seed, splat(stream) + counting(), epoch, 0)
+    more_words, more_spares = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
     block, has_spare, used = 0, True, 1
     for last in range(size - 1, 0, -1):
         bound = last + 1
         if used * bound > WORD_CAPACITY:
             used = 1
             if has_spare:
-                word, has_spare = spare, False
+                words, more_words, has_spare = spares, more_spares, False
             else:
                 block += 1
-                word, spare = random_words(seed, splat(stream) + counting(), epoch, block)
+                words, spares = random_words(seed, splat(stream) + counting(), epoch, block)
+                more_words, more_spares = random_words(seed, splat(stream + LANES) + counting(), epoch, block)
                 has_spare = True
         used *= bound
-        pick, word = digit(word, bound)
-        store(picks, 0, pick)
-        for lane in range(LANES):
-            here, there = last * step + column + lane, picks[lane] * step + column + lane
-            orders[here], orders[there] = orders[there], orders[here]
+        pick, words = digit(words, bound)
+        more_pick, more_words = digit(more_words, bound)
+        store(places, 0, (pick << splat(LOG_GROUP)) + counting())
+        store(places, LANES, (more_pick << splat(LOG_GROUP)) + counting() + splat(LANES))
+        for lane in range(GROUP):
+            here, there = np.uint64(last * GROUP + lane), places[lane]
+            table[here], table[there] = table[there], table[here]
+    for i in range(size):
+        store(orders, i * step + column, load(table, i * GROUP))
+        store(orders, i * step + column + LANES, load(table, i * GROUP + LANES))
 
 
 @jit
 def choose(seed, stream, epoch, size, orders, column, step):
     """Draw `size` independent uniform numbers from 0, 1, ..., size - 1; arguments as `shuffle`."""
-    for i in range(0, size, 2):
-        word, spare = random_words(seed, splat(stream) + counting(), epoch, i // 2)
-        store(orders, i * step + column, digit(word, size)[0])
-        if i + 1 < size:
-            store(orders, (i + 1) * step + column, digit(spare, size)[0])
+    for more in range(0, GROUP, LANES):
+        for i in range(0, size, 2):
+            word, spare = random_words(seed, splat(stream + more) + counting(), epoch, i // 2)
+            store(orders, i * step + column + more, digit(word, size)[0])
+            if i + 1 < size:
+                store(orders, (i + 1) * step + column + more, digit(spare, size)[0])
 
 
 def _fixed_batches(orders_of):
@@ -108,16 +140,16 @@ def _fixed_batches(orders_of):
         m, width = sequence.shape
         flat = sequence.reshape(-1)
         if not paired:
-            for column in range(0, width, LANES):
+            for column in range(0, width, GROUP):
                 orders_of(seed, first + column, epoch, m, flat, column, width)
             return
-        orders = np.empty(m * LANES, np.int64)
-        for stream in range(first // 2, (first + width - 1) // 2 + 1, LANES):
-            orders_of(seed, stream, epoch, m, orders, 0, LANES)
-            for lane in range(LANES):
+        orders = np.empty(m * GROUP, np.int64)
+        for stream in range(first // 2, (first + width - 1) // 2 + 1, GROUP):
+            orders_of(seed, stream, epoch, m, orders, 0, GROUP)
+            for lane in range(GROUP):
                 t = 2 * (stream + lane) - first
                 for s in range(m):
-                    batch = orders[s * LANES + lane]
+                    batch = orders[s * GROUP + lane]
                     if 0 <= t < width:
                         sequence[s, t] = batch
                     if 0 <= t + 1 < width:
@@ -154,14 +186,14 @@ def reshuffle_examples(seed, first, epoch, paired, given, sequence, rows):
     n, examples = rows.shape
     m = len(sequence)
     per_stream = 2 if paired else 1
-    orders = np.empty(examples * LANES, np.int64)
-    for stream in range(first // per_stream, (first + n - 1) // per_stream + 1, LANES):
-        shuffle(seed, stream, epoch, examples, orders, 0, LANES)
-        for lane in range(LANES):
+    orders = np.empty(examples * GROUP, np.int64)
+    for stream in range(first // per_stream, (first + n - 1) // per_stream + 1, GROUP):
+        shuffle(seed, stream, epoch, examples, orders, 0, GROUP)
+        for lane in range(GROUP):
             for member in range(per_stream):
                 t = per_stream * (stream + lane) + member - first
                 if 0 <= t < n:
                     for i in range(examples):
-                        rows[t, i] = orders[i * LANES + lane]
+                        rows[t, i] = orders[i * GROUP + lane]
                     for s in range(m):
                         sequence[s, t] = s if member == 0 else m - 1 - s

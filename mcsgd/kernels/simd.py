@@ -121,7 +121,7 @@ def _pointer(context, builder, array_type, array, offset, pointee):
 def _lanes_of(array):
     """Return the vector type for an array's elements."""
     if isinstance(array, types.Array) and array.layout == "C":
-        return {types.float64: F8, types.int64: I8}.get(array.dtype)
+        return {types.float64: F8, types.int64: I8, types.uint64: I8}.get(array.dtype)
     return None
 
 

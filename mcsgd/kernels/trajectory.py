@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsgd.kernels.draws import GROUP
 from mcsgd.kernels.jit import jit
-from mcsgd.kernels.products import aligned, padded
+from mcsgd.kernels.products import aligned
 from mcsgd.kernels.simd import LANES, every, load, magnitude, splat
 
 FINISHED, DIVERGED = 0, 1
@@ -72,9 +73,16 @@ def stop_diverged(state, apart, step, places, status):
 @jit
 def copy_out(state, apart, step, places, out):
     """Copy the parameters of the trajectories to the rows of `out`."""
-    for t in range(len(out)):
+    if apart == 1:
         for j in range(places.size):
-            out[t, j] = state[t * apart + places[j] * step]
+            row = state[places[j] * step :]
+            for t in range(len(out)):
+                out[t, j] = row[t]
+    else:
+        for t in range(len(out)):
+            row = state[t * apart :]
+            for j in range(places.size):
+                out[t, j] = row[places[j]]
 
 
 @jit
@@ -108,7 +116,7 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
         Output: FINISHED or DIVERGED.
     """
     # The state's number i of trajectory t is at t * apart + i * step.
-    width, size, places = padded(plan.tile), plan.state_size, plan.places
+    width, size, places = -(-plan.tile // GROUP) * GROUP, plan.state_size, plan.places
     apart, step = (1, width) if plan.by_lanes else (size, 1)
     states = aligned(size * (width if plan.by_lanes else plan.tile))
     sequence = np.zeros((plan.batches, width), np.int64)
@@ -119,9 +127,13 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
         # A tile by lanes is always whole, its last trajectories for nothing, if need be.
         state = states if plan.by_lanes else states[: size * marks.size]
         state[:] = 0.0
-        for t in range(width if plan.by_lanes else marks.size):
+        if plan.by_lanes:
             for j in range(places.size):
-                state[t * apart + places[j] * step] = plan.start[j]
+                state[places[j] * width : (places[j] + 1) * width] = plan.start[j]
+        else:
+            for t in range(marks.size):
+                for j in range(places.size):
+                    state[t * size + places[j]] = plan.start[j]
         copy_steps(state, apart, step, places, kept_path, 0)
         for t in range(len(rows)):
             for i in range(plan.examples):

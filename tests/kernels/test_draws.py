@@ -14,14 +14,14 @@ ALARM = 1e-6
 
 def draw(scheme, trajectories, epoch=0, batches=4, examples=12, seed=5, given=None, first=0, paired=False):
     """Return the sequences (trajectories, batches) and the rows."""
-    width = -(-trajectories // 8) * 8
+    width = -(-trajectories // 16) * 16
     sequence, rows = np.zeros((batches, width), np.int64), np.zeros((trajectories, examples), np.int64)
     given = np.arange(batches) if given is None else np.array(given)
     scheme(seed, first, epoch, paired, given, sequence, rows)
     return sequence.T[:trajectories], rows
 
 
-@pytest.mark.parametrize("m", [1, 2, 3, 7, 8, 15, 16, 17, 20, 21, 40, 57, 100])
+@pytest.mark.parametrize("m", [1, 2, 3, 7, 8, 15, 16, 17, 20, 21, 40, 57, 64, 65, 100])
 @pytest.mark.parametrize(("first", "epoch"), [(0, 0), (5, 3), (2**32 - 3, 1), (2**62, 2**31)])
 def test_against_plain_reference(m, first, epoch):
     sequences, _ = draw(draws.random_order, 11, epoch, m, first=first)
