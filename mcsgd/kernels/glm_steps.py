@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcsgd.kernels.glm import LOGISTIC
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.products import aligned, multiply
 from mcsgd.kernels.simd import LANES, load, store
 from mcsgd.kernels.steps import batch_of, descend, empty_batch, fixed_batch, pack, sorted_by_batch
@@ -19,7 +19,7 @@ from mcsgd.kernels.vmath import logistic, logistic_4
 GROUP = 24
 
 
-@jit
+@inline
 def logistic_slopes(z, at, y, y_at, size):
     """Replace products z by logistic(z) - y, `size` of them, whole vectors."""
     v = 0
@@ -36,14 +36,14 @@ def logistic_slopes(z, at, y, y_at, size):
         v += LANES
 
 
-@jit
+@inline
 def residuals(z, at, y, y_at, size):
     """Replace products z by z - y, `size` of them, whole vectors."""
     for v in range(0, size, LANES):
         store(z, at + v, load(z, at + v) - load(y, y_at + v))
 
 
-@jit
+@inline
 def step_group(state, bases, count, batch, work, plan, l2, family):
     """Step `count` <= GROUP trajectories, whose states begin at `bases`, on one batch."""
     z, z_bases, g = work
@@ -60,7 +60,7 @@ def step_group(state, bases, count, batch, work, plan, l2, family):
         descend(state, bases[i], g, i * width, width, plan.step_size, l2, 1.0 / batch.size)
 
 
-@jit
+@inline
 def workspace(height, width):
     """Return what `step_group` works in."""
     return aligned(GROUP * height), np.arange(GROUP) * height, aligned(GROUP * width)

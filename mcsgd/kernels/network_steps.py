@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.network import SOFTMAX
 from mcsgd.kernels.products import aligned, multiply, padded
 from mcsgd.kernels.simd import LANES, load, splat, store, total, transpose
@@ -44,7 +44,7 @@ class Work(NamedTuple):
     weights: Array  # (height): one over the number of examples, 0 for padding
 
 
-@jit
+@inline
 def workspace(state_size, height, hidden, outputs):
     """Return what `step` works in."""
     wide = padded(hidden)
@@ -56,7 +56,7 @@ def workspace(state_size, height, hidden, outputs):
     return Work(bases, a, aligned(height * wide), o, e, g, aligned(height))
 
 
-@jit
+@inline
 def hidden_layer(a, state, bias, hidden, height):
     """Replace W1 x (h, height) by tanh(W1 x + b1)."""
     for i in range(hidden):
@@ -65,7 +65,7 @@ def hidden_layer(a, state, bias, hidden, height):
             store(a, i * height + v, tanh(load(a, i * height + v) + b))
 
 
-@jit
+@inline
 def output_slopes(o, state, bias, outputs, output, batch, weights):
     """Replace W2 a (K, height) by the slopes of the example losses times weights (height)."""
     for c in range(outputs):
@@ -80,7 +80,7 @@ def output_slopes(o, state, bias, outputs, output, batch, weights):
         softmax_slopes(o, 0, outputs, batch, weights)
 
 
-@jit
+@inline
 def back_through_tanh(e, a, hidden, height):
     """Multiply e (h, height) by 1 - a^2."""
     for v in range(0, hidden * height, LANES):
@@ -88,7 +88,7 @@ def back_through_tanh(e, a, hidden, height):
         store(e, v, load(e, v) * (splat(1.0) - h * h))
 
 
-@jit
+@inline
 def sums_of_rows(x, rows, height, out, at):
     """out[at + i] = sum of row i of x (rows, height)."""
     for i in range(rows):
@@ -98,14 +98,14 @@ def sums_of_rows(x, rows, height, out, at):
         out[at + i] = total(sums)
 
 
-@jit
+@inline
 def place_rows(bases, count, start, step):
     """Fill in start, start + step, ..."""
     for i in range(count):
         bases[i] = start + i * step
 
 
-@jit
+@inline
 def step(state, at, batch, hidden, output, work, plan, l2):
     """Step the trajectory whose state begins at `at` on one batch."""
     bases, a, turned, o, e, g, weights = work

@@ -13,12 +13,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import inline
 from mcsgd.kernels.simd import _INT64, F8, LANES, _call, _pointer, _splat
 
 __all__ = ["aligned", "multiply", "padded"]
 
-FLOATS, OFFSETS = types.float64[::1], types.int64[::1]
+UNROLLED = 2
 
 
 @intrinsic(prefer_literal=True)
@@ -41,7 +41,7 @@ def _block(
     """Compute `height` rows of `width` vectors, both literal.
 
     Row g's scalars are scalars[bases[first + g] + k step], k < count; the rows are
-    rows[start + k row_step + lane], count >= 1; the results go to out[at + g out_step + lane].
+    rows[start + k row_step + lane]; the results go to out[at + g out_step + lane].
     """
     if not (isinstance(height, types.IntegerLiteral) and isinstance(width, types.IntegerLiteral)):
         return None
@@ -64,31 +64,46 @@ def _block(
         scalar_pointer = _pointer(context, builder, scalars, scalars_, _INT64(0), ir.DoubleType())
         starts = [at(scalar_pointer, builder.load(at(base_pointer, _INT64(g)))) for g in G]
         row_pointer = _pointer(context, builder, rows, rows_, start_, ir.DoubleType())
-        entry, loop = builder.block, builder.append_basic_block("product")
-        done = builder.append_basic_block("product.end")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = builder.phi(_INT64)
-        sums = [[builder.phi(F8.llvm) for _ in V] for _ in G]
-        row, offset = at(row_pointer, builder.mul(k, row_step_)), builder.mul(k, step_)
-        panel = [builder.load(vector_at(row, v), align=8) for v in V]
-        following = builder.add(k, _INT64(1))
-        k.add_incoming(_INT64(0), entry)
-        k.add_incoming(following, loop)
-        for g in G:
-            scalar = _splat(builder, builder.load(at(starts[g], offset)), F8)
-            for v in V:
-                total = sums[g][v]
-                total.add_incoming(ir.Constant(F8.llvm, None), entry)
-                sums[g][v] = _call(builder, "llvm.fma.v8f64", F8.llvm, [scalar, panel[v], total])
-                total.add_incoming(sums[g][v], loop)
-        builder.cbranch(builder.icmp_signed("<", following, count_), loop, done)
-        builder.position_at_end(done)
+        sums = [ir.Constant(F8.llvm, None) for _ in G for _ in V]
+
+        def advance(k, sums):
+            """Emit the multiply-adds of one k."""
+            row, offset = at(row_pointer, builder.mul(k, row_step_)), builder.mul(k, step_)
+            panel = [builder.load(vector_at(row, v), align=8) for v in V]
+            scalars = [_splat(builder, builder.load(at(start, offset)), F8) for start in starts]
+            pairs = [(scalar, vector) for scalar in scalars for vector in panel]
+            terms = zip(pairs, sums, strict=True)
+            return [_call(builder, "llvm.fma.v8f64", F8.llvm, [*pair, total]) for pair, total in terms]
+
+        def loop(first, last, unrolled, sums):
+            """Emit a loop over k in steps of `unrolled`, which divides last - first."""
+            entry, body = builder.block, builder.append_basic_block("product")
+            done = builder.append_basic_block("product.end")
+            builder.cbranch(builder.icmp_signed("<", first, last), body, done)
+            builder.position_at_end(body)
+            k, held = builder.phi(_INT64), [builder.phi(F8.llvm) for _ in sums]
+            new = held
+            for i in range(unrolled):
+                new = advance(builder.add(k, _INT64(i)), new)
+            following = builder.add(k, _INT64(unrolled))
+            for phi, before, after in zip([k, *held], [first, *sums], [following, *new], strict=True):
+                phi.add_incoming(before, entry)
+                phi.add_incoming(after, body)
+            builder.cbranch(builder.icmp_signed("<", following, last), body, done)
+            builder.position_at_end(done)
+            results = [builder.phi(F8.llvm) for _ in sums]
+            for phi, before, after in zip(results, sums, new, strict=True):
+                phi.add_incoming(before, entry)
+                phi.add_incoming(after, body)
+            return results
+
+        whole = builder.and_(count_, _INT64(-UNROLLED))
+        sums = loop(whole, count_, 1, loop(_INT64(0), whole, UNROLLED, sums))
         out_pointer = _pointer(context, builder, out, out_, at_, ir.DoubleType())
         for g in G:
             line = at(out_pointer, builder.mul(out_step_, _INT64(g)))
             for v in V:
-                builder.store(sums[g][v], vector_at(line, v), align=8)
+                builder.store(sums[g * len(V) + v], vector_at(line, v), align=8)
         return context.get_dummy_value()
 
     return sig, build
@@ -97,7 +112,7 @@ def _block(
 def _panel(width):
     """Return a kernel for panels of `width` vectors; six rows of four vectors fill 24 of 32 registers."""
 
-    @jit
+    @inline
     def panel(scalars, bases, height, step, rows, start, row_step, count, out, at, out_step):
         g = 0
         while g + 6 <= height:
@@ -158,7 +173,7 @@ def _panel(width):
 _panel_of_1, _panel_of_2, _panel_of_4 = _panel(1), _panel(2), _panel(4)
 
 
-@jit
+@inline
 def multiply(scalars, bases, height, step, rows, start, row_step, count, vectors, out, at, out_step):
     """Compute out[g, :] = sum_k scalars[g, k] rows[k, :].
 
@@ -172,7 +187,7 @@ def multiply(scalars, bases, height, step, rows, start, row_step, count, vectors
     start, row_step : int
         rows[k, :] begins at start + k row_step.
     count : int
-        Number of k, at least 1.
+        Number of k.
     vectors : int
         Number of vectors of eight in a row.
     at, out_step : int
@@ -198,7 +213,7 @@ def multiply(scalars, bases, height, step, rows, start, row_step, count, vectors
         )
 
 
-@jit
+@inline
 def aligned(size):
     """Return an uninitialised flat array that begins at a multiple of 64 bytes, and so do its vectors."""
     memory = np.empty(size + LANES)
@@ -206,7 +221,7 @@ def aligned(size):
     return memory[shift : shift + size]
 
 
-@jit
+@inline
 def padded(size):
     """Return the next multiple of the number of lanes."""
     return -(-size // LANES) * LANES

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.products import aligned, multiply
 from mcsgd.kernels.simd import LANES, load, select, splat, store
 from mcsgd.kernels.steps import (
@@ -28,7 +28,7 @@ ROWS = 60
 """Rows of scores in flight, one for each class of each trajectory of a group."""
 
 
-@jit
+@inline
 def softmax_slopes(z, at, classes, batch, weights):
     """Replace scores (K, height) by (softmax - onehot) weight, weights (height)."""
     for v in range(0, batch.height, LANES):
@@ -49,7 +49,7 @@ def softmax_slopes(z, at, classes, batch, weights):
             store(z, first + place, p * load(weights, v))
 
 
-@jit
+@inline
 def step_group(state, starts, count, batch, classes, work, plan, l2):
     """Step `count` trajectories, whose states begin at `starts`, on one batch."""
     bases, z, z_bases, g, weights = work
@@ -67,7 +67,7 @@ def step_group(state, starts, count, batch, classes, work, plan, l2):
         descend(state, starts[i], g, i * size, size, plan.step_size, l2, 1.0)
 
 
-@jit
+@inline
 def workspace(group, classes, height, width):
     """Return what `step_group` works in."""
     rows = group * classes

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.products import aligned
 from mcsgd.kernels.simd import LANES, load, splat, store, transpose
 
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
     width: int
 
 
-@jit
+@inline
 def batch_of(visited, t, rows, plan):
     """Return the examples of the batch that trajectory t visits; the last batch may be smaller."""
     k = visited[t]
@@ -67,7 +67,7 @@ def one_by_one(gradient, data, state, visited, rows, plan):
             w[j] -= plan.step_size * g[j]
 
 
-@jit
+@inline
 def sorted_by_batch(visited, count, batches):
     """Return the trajectories in the order of the batch they visit, and where each batch's begin."""
     starts = np.zeros(batches + 1, np.int64)
@@ -83,7 +83,7 @@ def sorted_by_batch(visited, count, batches):
     return order, starts
 
 
-@jit
+@inline
 def empty_batch(height, width, outputs):
     """Return a batch to pack examples into."""
     size = height * width
@@ -92,7 +92,7 @@ def empty_batch(height, width, outputs):
     return Batch(aligned(size), aligned(size), 0, Y, 0, 0, height, width)
 
 
-@jit
+@inline
 def pack(X, Y, members, into):
     """Return the examples `members`, rows of X (N, width) and Y (N, outputs), packed into a batch."""
     flat, height, width = X.reshape(-1), into.height, into.width
@@ -109,7 +109,7 @@ def pack(X, Y, members, into):
     return Batch(into.X, into.XT, 0, into.Y, 0, members.size, height, width)
 
 
-@jit
+@inline
 def fixed_batch(X, XT, Y, sizes, k):
     """Return fixed batch k of X (m, height, width), XT (m, width, height) and Y (m, outputs, height)."""
     _, height, width = X.shape
@@ -117,14 +117,14 @@ def fixed_batch(X, XT, Y, sizes, k):
     return Batch(X.reshape(-1), XT.reshape(-1), at, Y.reshape(-1), y_at, sizes[k], height, width)
 
 
-@jit
+@inline
 def weigh_examples(batch, weights):
     """Fill in one over the number of examples for each of them, and 0 for the padding."""
     weights[:] = 0.0
     weights[: batch.size] = 1.0 / batch.size
 
 
-@jit
+@inline
 def descend(state, at, gradient, gradient_at, size, step_size, l2, scale):
     """Subtract step_size (scale gradient + l2 w) from `size` numbers of the state, whole vectors."""
     for v in range(0, size, LANES):

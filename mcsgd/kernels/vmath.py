@@ -14,10 +14,17 @@ FARTHEST = 176.0  # the product of four 1 + exp(176) is still a double
 SATURATED = 20.0  # tanh is 1 from here on, to rounding
 LOG2_E, LOG_2, LOG_2_REST = 1.4426950408889634, 0.6931471805599453, 2.3190468138462996e-17
 LOG_2_LEADING, LOG_2_TRAILING = 0.6931471803691238, 1.9082149292705877e-10
-ROUNDER = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest integer in the low bits
+ROUNDER = 6755399441055744.0 + 1023  # adding it leaves the nearest integer, + 1023, in the low bits
 C2, C3, C4, C5 = 0.5000000000000001, 0.16666666666666669, 0.04166666666662399, 0.008333333333330051
 C6, C7, C8 = 0.0013888888917281794, 0.00019841269863105968, 2.480152119021773e-05
 C9, C10, C11 = 2.7557268378684192e-06, 2.7620138719733994e-07, 2.5100424157005067e-08
+
+
+@inline
+def clamped(x, low, high):
+    """Return x between bounds; NaN stays. In this order of operands, each line is one instruction."""
+    x = select(splat(low) > x, splat(low), x)
+    return select(splat(high) < x, splat(high), x)
 
 
 @inline
@@ -31,15 +38,14 @@ def _reduced(x):
     high = fma(fma(splat(C9), r, splat(C8)), r2, fma(splat(C7), r, splat(C6)))
     r4 = r2 * r2
     high = fma(fma(splat(C11), r, splat(C10)), r4, high)
-    power = as_float((as_int(shifted) + splat(1023)) << splat(52))
+    power = as_float(as_int(shifted) << splat(52))
     return r, fma(high, r4, low), k, power
 
 
 @inline
 def exp(x):
     """Return exp(x) for -708 <= x <= 709, and the end's value beyond; to 2 units in the last place."""
-    x = select(x < splat(LOWEST), splat(LOWEST), x)
-    x = select(x > splat(HIGHEST), splat(HIGHEST), x)
+    x = clamped(x, LOWEST, HIGHEST)
     r, poly, _, power = _reduced(x)
     return fma(fma(poly, r * r, r), power, power)
 
@@ -48,7 +54,7 @@ def exp(x):
 def tanh(x):
     """Return tanh(x), to 2 units in the last place."""
     t = magnitude(x)
-    t = select(t > splat(SATURATED), splat(SATURATED), t)
+    t = select(splat(SATURATED) < t, splat(SATURATED), t)
     t = t + t
     r, poly, k, power = _reduced(t)
     # What rounding took from r: t - k log 2 is exact with the leading bits of log 2.
@@ -65,23 +71,22 @@ def tanh(x):
 
 
 @inline
-def _one_plus_exp(x):
-    x = select(x < splat(-FARTHEST), splat(-FARTHEST), x)
-    x = select(x > splat(FARTHEST), splat(FARTHEST), x)
-    r, poly, _, power = _reduced(x)
+def _one_plus_exp_minus(x):
+    r, poly, _, power = _reduced(-clamped(x, -FARTHEST, FARTHEST))
     return splat(1.0) + fma(fma(poly, r * r, r), power, power)
 
 
 @inline
 def logistic(x):
     """Return 1 / (1 + exp(-x)) for |x| <= 176, and the end's value (to 1e-76) beyond; to 4 ulp."""
-    return splat(1.0) / _one_plus_exp(-x)
+    return splat(1.0) / _one_plus_exp_minus(x)
 
 
 @inline
 def logistic_4(a, b, c, d):
     """Return `logistic` of four vectors with a single division: 1/a = b/(a b)."""
-    a, b, c, d = _one_plus_exp(-a), _one_plus_exp(-b), _one_plus_exp(-c), _one_plus_exp(-d)
+    a, b = _one_plus_exp_minus(a), _one_plus_exp_minus(b)
+    c, d = _one_plus_exp_minus(c), _one_plus_exp_minus(d)
     ab, cd = a * b, c * d
     inverse = splat(1.0) / (ab * cd)
     inverse_ab, inverse_cd = cd * inverse, ab * inverse
