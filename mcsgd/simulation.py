@@ -185,7 +185,7 @@ def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     """Trajectories side by side: as many as the cache holds, but enough to meet at the same batches."""
     orders = problem.batches + (problem.examples if settings.sampling == RESHUFFLED else 0)
     cache = CACHE_OF_LANES if stepper.by_lanes else CACHE
-    tile = int(np.clip(cache // (8 * (stepper.state_size + orders)), 8, 1024))
+    tile = int(np.clip(cache // (8 * (stepper.state_size + orders)), 16, 1024))
     # An odd number of groups, for rows of a power of two bytes would share a few sets of the cache.
     return min((tile // 16 - 1) // 2 * 32 + 16, -(-settings.trajectories // 16) * 16)
 
