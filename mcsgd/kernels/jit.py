@@ -9,11 +9,15 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["compile_for", "first_class", "inline", "jit"]
+__all__ = ["compile_for", "first_class", "inline", "jit", "user_jit"]
 
 # nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
 # No fastmath: it folds isfinite() to True, and divergence would go unseen.
 _OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+# For users' functions: sums may be taken in another order, several lanes at a time. What could hide a
+# NaN or an infinity is not among the flags.
+_RELAXED = {"reassoc", "contract", "nsz", "arcp"}
 
 VECTOR = types.float64[::1]
 INDICES = types.int64[::1]
@@ -23,6 +27,11 @@ TABLE = types.int64[:, ::1]
 def jit(function: Callable[..., Any]) -> Any:
     """Compile on first use, for the argument types of that use."""
     return numba.njit(**_OPTIONS)(function)
+
+
+def user_jit(function: Callable[..., Any]) -> Any:
+    """Compile a user's function on first use, in this process only."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath=_RELAXED)(function)
 
 
 def inline(function: Callable[..., Any]) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
 from mcsgd.errors import InputError, McsgdWarning
-from mcsgd.kernels.jit import INDICES, VECTOR
+from mcsgd.kernels.jit import INDICES, VECTOR, user_jit
 from mcsgd.problems.base import Array, Batch, Kernels, Problem
 
 COMPLEX_STEP = 1e-30
@@ -33,7 +33,7 @@ def _compile(argument: str, function: Callable[..., Any], types: tuple[Any, ...]
         if argument == "loss"
         else (numba.types.NoneType, "nothing, and fill `out`")
     )
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled = user_jit(function)
     try:
         compiled.compile(types)
     except Exception as error:  # not all of numba's errors, nor those of a wrong signature, are NumbaErrors
@@ -212,7 +212,7 @@ class Custom(Problem):
     def _pick_derivative(self, gradient: Callable[..., None], w: Array) -> str:
         """Use the complex step if the gradient compiles for it and agrees with a central difference."""
         self.derivatives = "complex step"
-        self._complex_gradient = numba.njit(nogil=True, error_model="numpy")(gradient)
+        self._complex_gradient = user_jit(gradient)
         rows = self._rows(0)[0]
         v = np.random.default_rng(1).normal(size=w.size)
         difference = _central(lambda x: self._slope(x, rows), w, v)
