@@ -123,7 +123,7 @@ class Checks:
             self.fail(argument, f"must be >= {at_least}, got {number}")
         elif number > at_most:
             self.fail(argument, f"must be <= {at_most}, got {number}")
-        return number
+        return min(max(number, at_least), at_most)  # something that later checks can use
 
     def choice(self, argument: str, value: Any, known: Iterable[str]) -> str:
         """Check one of a set of names."""

@@ -137,7 +137,7 @@ def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison
         distance_interval=gap.interval(confidence) if told else (math.nan, math.nan),
         p_value=gap.p_value if told else math.nan,
         confidence=confidence,
-        units=len(cloud.units),
+        units=cloud.unit_count,
         message=flow.message,
     )
 
@@ -163,13 +163,13 @@ def check_comparable(cloud: Ensemble, flows: list[Flow], confidence: float) -> N
 def distance_between(cloud: Ensemble, difference: Array, flow: Flow) -> Distance:
     """Return a difference of the mean from a flow with its covariance and degrees of freedom."""
     numerical = flow_accuracy(cloud, flow) ** 2 / difference.size * np.eye(difference.size)
-    dof = math.inf if cloud.deterministic else len(cloud.units) - 1
+    dof = math.inf if cloud.deterministic else cloud.unit_count - 1
     return Distance(difference, cloud.mean_covariance + numerical, dof)
 
 
 def flow_accuracy(cloud: Ensemble, flow: Flow) -> float:
     """Return the numerical error of a flow's endpoint, (1e-12 of its largest coordinate) or more."""
-    scale = max(float(np.abs(w).max()) for w in (cloud.start, cloud.reference, flow.endpoint))
+    scale = max(float(np.abs(w).max()) for w in (cloud.start, cloud.mean, flow.endpoint))
     return max(FLOW_ACCURACY * scale, SMALLEST)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.errors import DivergedError
+from mcsgd.moments import EnsembleMoments
 from mcsgd.settings import Settings
 
 Array: TypeAlias = NDArray[np.float64]
@@ -48,6 +49,8 @@ class Ensemble:
         Version of the random stream that the orders were drawn from.
     left_out : int
         Trajectories left out by `finished()`; statistics are conditional if it is not 0.
+    moments : EnsembleMoments or None
+        All that is kept of the endpoints, if the cloud is not: then endpoints and status are empty.
     """
 
     settings: Settings
@@ -61,11 +64,24 @@ class Ensemble:
     fingerprint: str
     stream_version: int
     left_out: int = 0
+    moments: EnsembleMoments | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of trajectories, those left out aside."""
+        if self.moments is None:
+            return len(self.endpoints)
+        return self.moments.singles.count + self.moments.left_out - self.left_out
 
     @property
     def diverged(self) -> int:
-        """Number of trajectories that grew beyond all bounds (1e60), to infinity or NaN."""
-        return int(np.count_nonzero(self.status))
+        """Number of trajectories that grew beyond all bounds (1e60), to infinity or NaN.
+
+        Where only moments are kept: of those that did, and the other halves of their pairs.
+        """
+        if self.moments is None:
+            return int(np.count_nonzero(self.status))
+        return self.moments.left_out - self.left_out
 
     @property
     def deterministic(self) -> bool:
@@ -79,6 +95,8 @@ class Ensemble:
 
     def finished(self) -> Ensemble:
         """Return the units all of whose trajectories finished."""
+        if self.moments is not None:
+            return replace(self, left_out=self.moments.left_out)
         size = self.settings.trajectories_per_unit
         keep = np.repeat((self.status.reshape(-1, size) == 0).all(axis=1), size)
         return replace(
@@ -90,8 +108,8 @@ class Ensemble:
         )
 
     @cached_property
-    def units(self) -> Array:
-        """Deviations of the units' endpoints from `reference`, (number of units, d).
+    def statistics(self) -> EnsembleMoments:
+        """Moments of the endpoints.
 
         Raises
         ------
@@ -100,36 +118,33 @@ class Ensemble:
         """
         if self.diverged:
             raise DivergedError(
-                f"{self.diverged} of {len(self.status)} trajectories diverged: the mean over all orders does "
+                f"{self.diverged} of {self.count} trajectories diverged: the mean over all orders does "
                 "not exist. Take a smaller step size, or finished() for statistics conditional on finishing"
             )
-        if not len(self.endpoints):
+        if not self.count:
             raise DivergedError(f"none of the {self.left_out} trajectories finished: there are no statistics")
-        size = self.settings.trajectories_per_unit
-        deviations: Array = self.endpoints - self.reference
-        return np.asarray(deviations.reshape(-1, size, deviations.shape[1]).mean(axis=1))
+        if self.moments is not None:
+            return self.moments
+        per_unit = self.settings.trajectories_per_unit
+        return EnsembleMoments.of(self.endpoints, self.status, self.start, per_unit)
 
     @property
-    def reference(self) -> Array:
-        """The point (d,) about which sums are accumulated: the first endpoint, so that nothing cancels."""
-        return np.asarray(self.endpoints[0])
+    def unit_count(self) -> int:
+        """Number of independent units."""
+        return self.statistics.units.count
 
     @cached_property
     def mean(self) -> Array:
         """Mean endpoint, (d,)."""
-        deviation = self.units.mean(axis=0)
-        return np.asarray(self.reference + deviation)
+        return np.asarray(self.start + self.statistics.units.mean)
 
     @cached_property
     def mean_covariance(self) -> Array:
         """Estimated covariance of `mean` (d, d): of the units, over their number. NaN for one unit."""
-        count = len(self.units)  # raises if the mean does not exist
+        units = self.statistics.units
         if self.deterministic:
             return np.zeros((self.start.size, self.start.size))
-        if count < 2:
-            return np.full((self.start.size, self.start.size), np.nan)
-        centred = self.units - self.units.mean(axis=0)
-        return np.asarray(centred.T @ centred / (count - 1) / count)
+        return np.asarray(units.covariance / units.count)
 
     @cached_property
     def standard_error(self) -> Array:
@@ -139,15 +154,10 @@ class Ensemble:
     @cached_property
     def covariance(self) -> Array:
         """Sample covariance of single endpoints, (d, d)."""
-        _ = self.units  # raises if the mean does not exist
-        deviations = self.endpoints - self.reference
-        count = len(deviations)
-        if count < 2:
-            return np.full((self.start.size, self.start.size), np.nan)
-        centred = deviations - deviations.mean(axis=0)
-        return np.asarray(centred.T @ centred / (count - 1))
+        return self.statistics.singles.covariance
 
     def __repr__(self) -> str:
         tail = f", {self.diverged} diverged" if self.diverged else ""
         tail += f", {self.left_out} diverged left out" if self.left_out else ""
-        return f"Ensemble({len(self.endpoints)} trajectories, {self.start.size} parameters{tail})"
+        tail += ", moments only" if self.moments is not None else ""
+        return f"Ensemble({self.count} trajectories, {self.start.size} parameters{tail})"

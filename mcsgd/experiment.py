@@ -30,7 +30,7 @@ from mcsgd.problems.tables import make_problem
 from mcsgd.progress import Progress
 from mcsgd.run import Run
 from mcsgd.settings import SECTIONS, Settings
-from mcsgd.simulation import simulate
+from mcsgd.simulation import check_kept, simulate
 from mcsgd.start import make_start
 from mcsgd.storage.output import check_output
 from mcsgd.storage.provenance import Clock, provenance
@@ -126,6 +126,7 @@ class Experiment:
         path: str | os.PathLike[str] | None = None,
         workers: int | None = None,
         progress: bool | Progress = False,
+        keep_cloud: bool = True,
     ) -> Run:
         """Simulate, integrate the flows, and write both to one HDF5 file.
 
@@ -137,6 +138,8 @@ class Experiment:
             Threads; by default as many as the cores this process may run on.
         progress : bool or callable
             As in `simulate`.
+        keep_cloud : bool
+            As in `simulate`.
 
         Raises
         ------
@@ -145,12 +148,22 @@ class Experiment:
         """
         checks = Checks()
         workers = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
+        if keep_cloud:
+            checks.attempt(partial(self.settings.check_memory, self.problem), PLACES)
+        checks.attempt(partial(check_kept, self.settings, keep_cloud), PLACES)
         checks.done()
-        size = self.settings.cloud_bytes(self.problem)
+        size = self.settings.cloud_bytes(self.problem) if keep_cloud else 0
         target = None if path is None else check_output(path, size=size)
         clock = Clock()
         flows = {field: integrate(self.problem, self.start, self.settings, field) for field in self.fields}
-        cloud = simulate(self.problem, self.start, self.settings, workers=workers, progress=progress)
+        cloud = simulate(
+            self.problem,
+            self.start,
+            self.settings,
+            workers=workers,
+            progress=progress,
+            keep_cloud=keep_cloud,
+        )
         result = Run(cloud, flows, self.tables, provenance(clock, workers))
         if target is not None:
             write_run(target, result)

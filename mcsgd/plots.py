@@ -65,6 +65,8 @@ def cloud_picture(run: Run) -> Figure:
     ------
     DivergedError
         If no trajectory finished.
+    InputError
+        If the run kept no cloud.
     MissingExtraError
         If matplotlib is not installed.
     """
@@ -73,7 +75,9 @@ def cloud_picture(run: Run) -> Figure:
     except ImportError:
         raise MissingExtraError("pictures need matplotlib: pip install 'mcsgd[plot]'") from None
     cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
-    if not len(cloud.endpoints):
+    if cloud.moments is not None:
+        raise InputError([("run", "must have a cloud to draw, got one that kept moments only")])
+    if not cloud.count:
         raise DivergedError("none of the trajectories finished: there is no cloud to draw")
     plane = picture_plane(cloud, list(run.flows.values()))
     figure = Figure(figsize=(10, 4.6), layout="constrained")
@@ -167,7 +171,7 @@ def _middle(values: Array) -> Array:
 
 def _title(cloud: Ensemble) -> str:
     settings = cloud.settings
-    count = len(cloud.endpoints)
+    count = cloud.count
     text = f"{count:,} {'trajectory' if count == 1 else 'trajectories'}, {settings.sampling}"
     text += f", step size {settings.step_size:g}, {settings.epochs} epoch{'s' * (settings.epochs > 1)}"
     if cloud.left_out:

@@ -144,7 +144,7 @@ class Settings:
         return problem.with_batch_size(problem.examples) if self.sampling == "full-batch" else problem
 
     def check_with(self, problem: Problem) -> None:
-        """Raise InputError if a setting does not fit the problem, or the cloud not the machine's memory."""
+        """Raise InputError if a setting does not fit the problem."""
         checks = Checks()
         batches = problem.batches
         if self.sampling == "given-order" and sorted(self.order) != list(range(batches)):
@@ -152,12 +152,17 @@ class Settings:
                 "order",
                 f"must hold each of the {batches} batches 0..{batches - 1} once, got {list(self.order)}",
             )
+        checks.done()
+
+    def check_memory(self, problem: Problem) -> None:
+        """Raise InputError if the cloud does not fit into the machine's memory."""
+        checks = Checks()
         needed, memory = self.cloud_bytes(problem) / 2**30, memory_bytes() / 2**30
         if COPIES * needed > memory:
             checks.fail(
                 "trajectories",
                 f"give {needed:.0f} GiB of endpoints, snapshots and paths, and statistics take {COPIES} "
-                f"times that; the memory is {memory:.0f} GiB",
+                f"times that; the memory is {memory:.0f} GiB. Without the cloud it needs no more for more",
             )
         checks.done()
 

@@ -91,7 +91,7 @@ def judge(cloud: Ensemble, flows: Iterable[Flow], confidence: float = 0.95) -> V
         for one, other in combinations(open_flows, 2)
     }
     sentences = [*_who(cloud), *_which(cloud, comparisons), *_too_few(needed)]
-    return Verdict(comparisons, tuple(sentences), len(cloud.endpoints), cloud.left_out, needed)
+    return Verdict(comparisons, tuple(sentences), cloud.count, cloud.left_out, needed)
 
 
 def _trajectories_to_tell(cloud: Ensemble, one: Flow, other: Flow, confidence: float) -> float:
@@ -102,14 +102,14 @@ def _trajectories_to_tell(cloud: Ensemble, one: Flow, other: Flow, confidence: f
     gap = distance_between(cloud, one.endpoint - other.endpoint, one)
     if gap.value < 5 * flow_accuracy(cloud, one):
         return math.inf
-    return len(cloud.endpoints) * max(2.0, gap.units_to_tell(confidence))
+    return cloud.count * max(2.0, gap.units_to_tell(confidence))
 
 
 def _who(cloud: Ensemble) -> list[str]:
     """What kind of mean it is, where that must be said."""
     if not cloud.left_out:
         return []
-    total = cloud.left_out + len(cloud.endpoints)
+    total = cloud.left_out + cloud.count
     return [
         f"{cloud.left_out} of {total} trajectories are left out because they, or their pair's other half, "
         "diverged: this is the mean conditional on finishing, not the mean over all orders."
@@ -170,9 +170,9 @@ def _too_few(needed: dict[tuple[str, str], float]) -> list[str]:
 def _subject(cloud: Ensemble) -> str:
     if cloud.deterministic:
         return "The endpoint, the same for all trajectories,"
-    count = f"{len(cloud.endpoints)} trajectories"
+    count = f"{cloud.count} trajectories"
     if cloud.unit_name != "trajectory":
-        count += f" ({len(cloud.units)} {cloud.unit_name}s)"
+        count += f" ({cloud.unit_count} {cloud.unit_name}s)"
     return f"The mean endpoint of {count}"
 
 

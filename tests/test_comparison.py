@@ -66,7 +66,7 @@ def test_distance_intervals_cover_the_true_distance(dimension, design):
     settings = Settings(0.02, trajectories=600 * 60, seed=2, design=design)
     cloud = simulate(problem, start, settings)
     mean = exact_mean(problem, start, 0.02)
-    spread = np.sqrt(np.trace(np.cov(cloud.units.T).reshape(dimension, dimension)) / 60)
+    spread = np.sqrt(np.trace(cloud.statistics.units.covariance) / 60)
     shift = np.full(dimension, 3 * spread / np.sqrt(dimension))
     verdicts = [compare(c, flow_to(mean + shift)) for c in groups(cloud, 60)]
     hits = sum(v.distance_interval[0] <= 3 * spread <= v.distance_interval[1] for v in verdicts)

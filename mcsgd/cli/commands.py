@@ -33,6 +33,9 @@ def run(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN.h5", help="A new file.")],
     workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
     confidence: Confidence = 0.95,
+    no_cloud: Annotated[
+        bool, typer.Option("--no-cloud", help="Keep mean and covariance only, in constant memory.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +46,9 @@ def run(
 
     check_confidence(confidence)
     check_output(output, "output")
-    result = Experiment.read(experiment).run(output, workers=workers, progress=not quiet)
+    result = Experiment.read(experiment).run(
+        output, workers=workers, progress=not quiet, keep_cloud=not no_cloud
+    )
     if not as_json:
         typer.echo(f"Written to {output}")
     _print_verdict(result, confidence, as_json)

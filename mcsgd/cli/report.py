@@ -49,7 +49,8 @@ def contents(run: Run) -> dict[str, Any]:
     cloud = run.cloud
     return {
         "experiment": dict(run.experiment),
-        "trajectories": len(cloud.endpoints),
+        "trajectories": cloud.count,
+        "kept": "moments" if cloud.moments is not None else "cloud",
         "diverged": cloud.diverged,
         "independent_unit": cloud.unit_name,
         "batches": cloud.batches,

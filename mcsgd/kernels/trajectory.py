@@ -1,7 +1,7 @@
 """SGD trajectories: a block of them, side by side, for any problem and sampling.
 
 All trajectories of a block make a step together: `advance`, a problem's step kernel, is given
-the batch that each of them visits. Plain function: `mcsgd.simulation` compiles it for the types
+the batch that each of them visits. Plain function: `mcsgd.blocks` compiles it for the types
 of the problem at hand.
 """
 

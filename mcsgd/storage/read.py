@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mcsgd.ensemble import Ensemble
 from mcsgd.errors import FileFormatError
 from mcsgd.flow import Flow
+from mcsgd.moments import EnsembleMoments, Moments
 from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.storage.schema import open_run
@@ -42,30 +43,42 @@ def _read(file: h5py.File) -> Run:
     experiment = json.loads(file.attrs["experiment"])
     settings = Settings.from_tables(experiment)
     start = _array(file["start"])
-    endpoints = _array(file["endpoints"])
-    count, parameters, batches = len(endpoints), start.size, int(file.attrs["batches"])
+    parameters, batches = start.size, int(file.attrs["batches"])
+    moments = _moments(file["moments"]) if "moments" in file else None
+    count = settings.trajectories if moments is None else 0
+    endpoints = _array(file["endpoints"]) if count else np.empty((0, parameters))
     steps = settings.epochs * batches + 1
     cloud = Ensemble(
         settings=settings,
         start=start,
         endpoints=endpoints,
-        status=_array(file["status"]),
+        status=_array(file["status"]) if count else np.empty(0, np.uint8),
         snapshots=_optional(file, "snapshots", (count, len(settings.snapshots), parameters)),
         paths=_optional(file, "paths", (settings.paths, steps, parameters)),
         flow_time=float(file.attrs["flow_time"]),
         batches=batches,
         fingerprint=str(file.attrs["fingerprint"]),
         stream_version=int(file.attrs["stream_version"]),
+        moments=moments,
     )
     flows = {name: _flow(name, group) for name, group in file.get("flows", {}).items()}
     if not (
-        endpoints.shape == (settings.trajectories, parameters)
+        cloud.count == settings.trajectories
+        and endpoints.shape == (count, parameters)
         and cloud.status.shape == (count,)
         and cloud.snapshots.shape == (count, len(settings.snapshots), parameters)
         and cloud.paths.shape == (settings.paths, steps, parameters)
     ):
         raise ValueError(f"the datasets' shapes do not fit {settings.trajectories} trajectories")
     return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]))
+
+
+def _moments(group: h5py.Group) -> EnsembleMoments:
+    units, singles = (
+        Moments(int(group[name]["count"][()]), _array(group[name]["mean"]), _array(group[name]["scatter"]))
+        for name in ("units", "singles")
+    )
+    return EnsembleMoments(units, singles, int(group["left_out"][()]))
 
 
 def _flow(name: str, group: h5py.Group) -> Flow:

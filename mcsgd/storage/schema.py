@@ -13,6 +13,8 @@ Root attributes
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count
+/moments/left_out, /moments/{units, singles}/count, mean (d), scatter (d, d)
+    in the place of endpoints and status, where the cloud was not kept; as deviations from the start
 /trajectory (n), /parameter (d), /epoch (epochs kept), /path (p), /step (steps + 1)
     dimension scales, so that xarray names the coordinates
 

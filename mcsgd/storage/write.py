@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mcsgd.ensemble import Ensemble
 from mcsgd.errors import InputError
 from mcsgd.flow import Flow
+from mcsgd.moments import Moments
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
 from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, FORMAT_VERSION
@@ -42,6 +43,7 @@ def write_run(path: Path, run: Run) -> None:
         file.create_group("flows", track_order=True)
         for flow in run.flows.values():
             _write_flow(file, flow, scales)
+        _write_moments(file, run.cloud, scales)
         _write_statistics(file, run.cloud, scales)
 
 
@@ -57,10 +59,9 @@ def _write_attributes(file: h5py.File, run: Run) -> None:
 
 
 def _write_scales(file: h5py.File, cloud: Ensemble) -> Scales:
-    ranges = {
-        "trajectory": (np.arange(len(cloud.endpoints)), "index of the trajectory"),
-        "parameter": (np.arange(cloud.start.size), "index of the parameter"),
-    }
+    ranges = {"parameter": (np.arange(cloud.start.size), "index of the parameter")}
+    if cloud.moments is None:
+        ranges["trajectory"] = np.arange(len(cloud.endpoints)), "index of the trajectory"
     if cloud.snapshots.size:
         ranges["epoch"] = np.array(cloud.settings.snapshots), "epochs done"
     if cloud.paths.size:
@@ -76,10 +77,12 @@ def _write_scales(file: h5py.File, cloud: Ensemble) -> Scales:
 
 def _write_cloud(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
     arrays: list[tuple[str, NDArray[Any], str, list[str]]] = [
-        ("start", cloud.start, "parameters at the start", ["parameter"]),
-        ("endpoints", cloud.endpoints, "parameters after the last epoch", ["trajectory", "parameter"]),
-        ("status", cloud.status, "0 finished, 1 diverged", ["trajectory"]),
+        ("start", cloud.start, "parameters at the start", ["parameter"])
     ]
+    if cloud.moments is None:
+        meaning = "parameters after the last epoch"
+        arrays.append(("endpoints", cloud.endpoints, meaning, ["trajectory", "parameter"]))
+        arrays.append(("status", cloud.status, "0 finished, 1 diverged", ["trajectory"]))
     if "epoch" in scales:
         dimensions = ["trajectory", "epoch", "parameter"]
         arrays.append(("snapshots", cloud.snapshots, "parameters after chosen epochs", dimensions))
@@ -108,21 +111,35 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
     )
 
 
+def _write_moments(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
+    if cloud.moments is None:
+        return
+    parameter = scales["parameter"]
+    file.create_group("moments")["left_out"] = np.int64(cloud.moments.left_out)
+    for name in ("units", "singles"):
+        moments: Moments = getattr(cloud.moments, name)
+        group = file.create_group(f"moments/{name}")
+        group["count"] = np.int64(moments.count)
+        _write_array(group, "mean", moments.mean, "mean endpoint minus start", [parameter])
+        meaning = "sum of outer products of deviations from the mean"
+        _write_array(group, "scatter", moments.scatter, meaning, [parameter, parameter])
+
+
 def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
     group = file.create_group("statistics")
-    group["count"] = np.int64(len(cloud.endpoints))
+    group["count"] = np.int64(cloud.count)
     group["diverged"] = np.int64(cloud.diverged)
     if cloud.diverged:  # the mean over all orders does not exist
         cloud = cloud.finished()
         group = group.create_group("conditional_on_finishing")
-        group["count"] = np.int64(len(cloud.endpoints))
-    if not len(cloud.endpoints):
+        group["count"] = np.int64(cloud.count)
+    if not cloud.count:
         return
     parameter = scales["parameter"]
     error = f"standard error of the mean; independent unit: {cloud.unit_name}"
     _write_array(group, "mean", cloud.mean, "mean endpoint", [parameter])
     _write_array(group, "standard_error", cloud.standard_error, error, [parameter])
-    if cloud.start.size <= len(cloud.endpoints):  # else larger than the cloud it is computed from
+    if cloud.start.size <= cloud.count:  # else larger than the cloud it is computed from
         _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", [parameter, parameter])
 
 

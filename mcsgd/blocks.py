@@ -1,0 +1,157 @@
+"""An ensemble cut into blocks of trajectories, run by a thread pool."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from mcsgd.kernels import draws
+from mcsgd.kernels.jit import INDICES, TABLE, VECTOR, compile_for, first_class
+from mcsgd.kernels.trajectory import Plan, run_block
+from mcsgd.moments import EnsembleMoments
+from mcsgd.problems.base import Array, Problem
+from mcsgd.problems.stepper import Stepper
+from mcsgd.progress import Progress
+from mcsgd.settings import Settings
+
+__all__ = ["Blocks"]
+
+DRAWS = {
+    "random-order": draws.random_order,
+    "reshuffle-examples": draws.reshuffle_examples,
+    "shuffle-once": draws.shuffle_once,
+    "with-replacement": draws.with_replacement,
+    "given-order": draws.given_order,
+    "full-batch": draws.given_order,  # of a single batch
+}
+RESHUFFLED = "reshuffle-examples"
+
+CACHE, CACHE_OF_LANES = 2**19, 2**17
+"""Bytes of states and orders that are worked on at once; a little less where lanes are trajectories."""
+
+Result = TypeVar("Result")
+
+
+class Blocks:
+    """An ensemble cut into blocks of `size` trajectories.
+
+    The problem is cut into the batches that the sampling steps on (`Settings.partition`). `paths` holds
+    every step of the first trajectories, once the blocks have run.
+    """
+
+    def __init__(self, problem: Problem, start: Array, settings: Settings, size: int) -> None:
+        self.problem, self.start, self.settings, self.size = problem, start, settings, size
+        self.paths = np.empty((settings.paths, settings.epochs * problem.batches + 1, problem.parameters))
+        self._stop = np.zeros(1, np.int64)
+        self._run = _compile(problem, start, settings, self._stop)
+
+    def cloud(self, workers: int, report: Progress) -> tuple[Array, NDArray[np.uint8], Array]:
+        """Return endpoints, status and snapshots."""
+        n, d = self.settings.trajectories, self.problem.parameters
+        endpoints, status = np.empty((n, d)), np.empty(n, np.uint8)
+        snapshots = np.empty((n, len(self.settings.snapshots), d))
+
+        def run(block: slice) -> None:
+            outputs = endpoints[block], snapshots[block], self.paths[block], status[block]
+            self._run(block.start, *outputs)
+
+        for _ in self._map(run, workers, report):
+            pass
+        return endpoints, status, snapshots
+
+    def moments(self, workers: int, report: Progress) -> EnsembleMoments:
+        """Return the moments of the endpoints, merged in the order of the blocks."""
+        d, per_unit = self.problem.parameters, self.settings.trajectories_per_unit
+
+        def run(block: slice) -> EnsembleMoments:
+            count = block.stop - block.start
+            endpoints, status = np.empty((count, d)), np.empty(count, np.uint8)
+            self._run(block.start, endpoints, np.empty((count, 0, d)), self.paths[block], status)
+            return EnsembleMoments.of(endpoints, status, self.start, per_unit)
+
+        return functools.reduce(EnsembleMoments.merged, self._map(run, workers, report))
+
+    def _map(self, run: Callable[[slice], Result], workers: int, report: Progress) -> Iterator[Result]:
+        """Yield the results of all blocks in order, with few blocks more under way than workers."""
+        n = self.settings.trajectories
+        blocks = (slice(first, min(first + self.size, n)) for first in range(0, n, self.size))
+        pool = ThreadPoolExecutor(workers)
+        under_way: deque[tuple[slice, Future[Result]]] = deque()
+        try:
+            for block in itertools.islice(blocks, 2 * workers):
+                under_way.append((block, pool.submit(run, block)))
+            while under_way:
+                block, future = under_way.popleft()
+                result = future.result()
+                for following in itertools.islice(blocks, 1):
+                    under_way.append((following, pool.submit(run, following)))
+                report(block.stop, n)
+                yield result
+        finally:  # after Ctrl-C, running blocks end with their epoch
+            self._stop[0] = 1
+            pool.shutdown(cancel_futures=True)
+
+
+def _plan(
+    problem: Problem, start: Array, settings: Settings, stepper: Stepper, stop: NDArray[np.int64]
+) -> Plan:
+    order = settings.order if settings.order else range(problem.batches)
+    return Plan(
+        start=np.array(start),
+        step_size=settings.step_size,
+        epochs=settings.epochs,
+        examples=problem.examples,
+        batch_size=problem.batch_size,
+        batches=problem.batches,
+        given=np.array(order, np.int64),
+        reshuffled=settings.sampling == RESHUFFLED,
+        paired=settings.design == "reversed-pairs",
+        seed=settings.seed,
+        snapshots=np.array(settings.snapshots, np.int64),
+        state_size=stepper.state_size,
+        places=stepper.places,
+        by_lanes=stepper.by_lanes,
+        stop=stop,
+        tile=_tile(problem, settings, stepper),
+    )
+
+
+def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
+    """Trajectories side by side: as many as the cache holds, but enough to meet at the same batches."""
+    orders = problem.batches + (problem.examples if settings.sampling == RESHUFFLED else 0)
+    cache = CACHE_OF_LANES if stepper.by_lanes else CACHE
+    tile = int(np.clip(cache // (8 * (stepper.state_size + orders)), 16, 1024))
+    # An odd number of groups, for rows of a power of two bytes would share a few sets of the cache.
+    return min((tile // 16 - 1) // 2 * 32 + 16, -(-settings.trajectories // 16) * 16)
+
+
+def _compile(
+    problem: Problem, start: Array, settings: Settings, stop: NDArray[np.int64]
+) -> Callable[..., None]:
+    """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
+    stepper = problem.stepper(settings.sampling == RESHUFFLED)
+    plan = _plan(problem, start, settings, stepper, stop)
+    draw, advance, gradient = DRAWS[settings.sampling], stepper.advance, problem.kernels.gradient
+    index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
+    gradient_type = problem.first_class("gradient")
+    draw_type = first_class(draw, index, index, index, types.boolean, INDICES, TABLE, TABLE)
+    advance_type = first_class(advance, gradient_type, data_type, VECTOR, INDICES, TABLE, plan_type)
+    cube = types.float64[:, :, ::1]
+    outputs = (types.float64[:, ::1], cube, cube, types.uint8[::1])
+    kernel = compile_for(
+        run_block, advance_type, draw_type, gradient_type, data_type, plan_type, index, *outputs
+    )
+
+    def run(first: int, *arrays: Any) -> None:
+        kernel(advance, draw, gradient, stepper.data, plan, first, *arrays)
+
+    return run
