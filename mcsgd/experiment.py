@@ -16,7 +16,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +24,7 @@ from typing import Any, cast
 from mcsgd.checks import Checks, did_you_mean
 from mcsgd.ensemble import Array
 from mcsgd.errors import InputError
+from mcsgd.kernels.jit import cache_directory
 from mcsgd.machine import available_cores
 from mcsgd.problems import Problem
 from mcsgd.problems.tables import make_problem
@@ -35,7 +36,7 @@ from mcsgd.start import make_start
 from mcsgd.storage.output import check_output
 from mcsgd.storage.provenance import Clock, provenance
 from mcsgd.storage.write import write_run
-from mcsgd.theory import FIELDS, default_fields, integrate
+from mcsgd.theory import FIELDS, default_fields, integrate, vector_field
 
 __all__ = ["Experiment"]
 
@@ -168,6 +169,22 @@ class Experiment:
         if target is not None:
             write_run(target, result)
         return result
+
+    def warm_up(self) -> str:
+        """Compile all that `run` needs and keep it on disk; return the directory it lies in.
+
+        So a job array compiles once and not in each of its tasks.
+        """
+        few: dict[str, Any] = {
+            "trajectories": self.settings.trajectories_per_unit,
+            "epochs": 1,
+            "snapshots": (),
+            "paths": 0,
+        }
+        simulate(self.problem, self.start, replace(self.settings, **few), workers=1)
+        for field in self.fields:
+            vector_field(self.problem, self.settings, field)(self.start)
+        return cache_directory()
 
 
 def _plain(value: Any) -> Any:

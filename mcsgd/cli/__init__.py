@@ -1,5 +1,7 @@
 """The command line. Nothing heavy is imported until a command runs."""
 
+import gc
+
 from mcsgd.cli.commands import app
 
 __all__ = ["app", "main"]
@@ -7,4 +9,5 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(100_000)  # imports make many objects and no garbage: a tenth of a small job's time
     app()

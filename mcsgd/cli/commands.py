@@ -56,6 +56,21 @@ def run(
 
 @app.command()
 @reported
+def warmup(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+) -> None:
+    """Compile all that an experiment needs, so that the tasks of a job array start at once."""
+    import time
+
+    from mcsgd.experiment import Experiment
+
+    begin = time.perf_counter()
+    directory = Experiment.read(experiment).warm_up()
+    typer.echo(f"Compiled in {time.perf_counter() - begin:.1f} s; kept in {directory}")
+
+
+@app.command()
+@reported
 def compare(
     path: RunFile,
     confidence: Confidence = 0.95,

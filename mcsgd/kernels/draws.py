@@ -132,37 +132,47 @@ def choose(seed, stream, epoch, size, orders, column, step):
                 store(orders, (i + 1) * step + column + more, digit(spare, size)[0])
 
 
-def _fixed_batches(orders_of):
-    """Return the scheme that visits fixed batches in the orders drawn by `orders_of`."""
+@jit
+def orders_of(replacing, seed, stream, epoch, size, orders, column, step):
+    """Draw the orders of GROUP streams; arguments as `shuffle`."""
+    if replacing:
+        choose(seed, stream, epoch, size, orders, column, step)
+    else:
+        shuffle(seed, stream, epoch, size, orders, column, step)
 
-    @jit
-    def draw(seed, first, epoch, paired, given, sequence, rows):
-        m, width = sequence.shape
+
+@jit
+def fixed_batches(replacing, seed, first, epoch, paired, sequence):
+    """Visit fixed batches in the orders drawn by `orders_of`."""
+    m, width = sequence.shape
+    if not paired:
         flat = sequence.reshape(-1)
-        if not paired:
-            for column in range(0, width, GROUP):
-                orders_of(seed, first + column, epoch, m, flat, column, width)
-            return
-        orders = np.empty(m * GROUP, np.int64)
-        for stream in range(first // 2, (first + width - 1) // 2 + 1, GROUP):
-            orders_of(seed, stream, epoch, m, orders, 0, GROUP)
-            for lane in range(GROUP):
-                t = 2 * (stream + lane) - first
-                for s in range(m):
-                    batch = orders[s * GROUP + lane]
-                    if 0 <= t < width:
-                        sequence[s, t] = batch
-                    if 0 <= t + 1 < width:
-                        sequence[m - 1 - s, t + 1] = batch
-
-    return draw
+        for column in range(0, width, GROUP):
+            orders_of(replacing, seed, first + column, epoch, m, flat, column, width)
+        return
+    orders = np.empty(m * GROUP, np.int64)
+    for stream in range(first // 2, (first + width - 1) // 2 + 1, GROUP):
+        orders_of(replacing, seed, stream, epoch, m, orders, 0, GROUP)
+        for lane in range(GROUP):
+            t = 2 * (stream + lane) - first
+            for s in range(m):
+                batch = orders[s * GROUP + lane]
+                if 0 <= t < width:
+                    sequence[s, t] = batch
+                if 0 <= t + 1 < width:
+                    sequence[m - 1 - s, t + 1] = batch
 
 
-random_order = _fixed_batches(shuffle)
-"""Fixed batches, each once, in a fresh uniformly random order every epoch."""
+@jit
+def random_order(seed, first, epoch, paired, given, sequence, rows):
+    """Fixed batches, each once, in a fresh uniformly random order every epoch."""
+    fixed_batches(False, seed, first, epoch, paired, sequence)
 
-with_replacement = _fixed_batches(choose)
-"""As many independent uniform draws from the fixed batches as there are batches."""
+
+@jit
+def with_replacement(seed, first, epoch, paired, given, sequence, rows):
+    """As many independent uniform draws from the fixed batches as there are batches."""
+    fixed_batches(True, seed, first, epoch, paired, sequence)
 
 
 @jit

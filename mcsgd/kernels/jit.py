@@ -9,7 +9,7 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["compile_for", "first_class", "inline", "jit", "user_jit"]
+__all__ = ["cache_directory", "compile_for", "first_class", "inline", "jit", "user_jit"]
 
 # nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
 # No fastmath: it folds isfinite() to True, and divergence would go unseen.
@@ -54,3 +54,8 @@ def first_class(function: Any, *arguments: Any, returns: Any = types.void) -> An
 def compile_for(function: Callable[..., Any], *arguments: Any) -> Any:
     """Compile a plain function for exactly these numba types (returning nothing), cached on disk."""
     return numba.njit(types.void(*arguments), **_OPTIONS)(function)
+
+
+def cache_directory() -> str:
+    """Return where the machine code of this package's functions is kept (NUMBA_CACHE_DIR moves it)."""
+    return str(jit(cache_directory).stats.cache_path)
