@@ -1,4 +1,10 @@
 #!/usr/bin/env bash
-# Times mcsgd beside JAX, batched NumPy and a small C kernel; arguments go to run.py.
+# Times mcsgd beside JAX, batched NumPy and a small C kernel (arguments go to run.py); or, with
+# "scaling" as the first argument, shows how the cost grows (the rest goes to scaling.py).
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh" bench
-.venv/bin/python scripts/bench/run.py "$@"
+script=run
+if [ "${1:-}" = scaling ]; then
+    script=scaling
+    shift
+fi
+.venv/bin/python "scripts/bench/$script.py" "$@"
