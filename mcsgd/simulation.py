@@ -24,8 +24,8 @@ from mcsgd.storage.write import write_run
 __all__ = ["check_kept", "simulate"]
 
 MOMENTS_BLOCK = 2**16
-WORK_PER_BLOCK, BLOCKS_PER_THREAD = 3e8, 4
-"""Multiply-adds in a block, about a hundredth of a second, which is progress's step; a call takes 0.1 ms."""
+LEAST_WORK, MOST_WORK, BLOCKS_PER_THREAD = 1e7, 3e8, 4
+"""Multiply-adds in a block: a call takes 0.1 ms, and progress should move every hundredth of a second."""
 
 
 def simulate(
@@ -134,15 +134,15 @@ def check_kept(settings: Settings, keep_cloud: bool) -> None:
 
 
 def _block_size(problem: Problem, settings: Settings, threads: int | None) -> int:
-    """Trajectories a block for about WORK_PER_BLOCK multiply-adds.
+    """Trajectories a block for a good amount of work.
 
     Several blocks for each thread; if `threads` is None, independent of how many there are, and of the
     number of trajectories.
     """
     work = settings.epochs * (2 * problem.examples * problem.parameters + 20 * problem.batches)
-    size = WORK_PER_BLOCK // work
     if threads is None:
-        size = min(size, MOMENTS_BLOCK)
+        size = min(MOST_WORK // work, MOMENTS_BLOCK)
     else:
-        size = min(size, -(-settings.trajectories // (BLOCKS_PER_THREAD * threads)))
+        share = -(-settings.trajectories // (BLOCKS_PER_THREAD * threads))
+        size = np.clip(share, LEAST_WORK // work, MOST_WORK // work)
     return max(int(size) // 16 * 16, 16)

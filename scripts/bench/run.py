@@ -28,6 +28,8 @@ import mcsgd
 from mcsgd.kernels.simd import fma, load, splat, store
 from mcsgd.machine import available_cores
 
+MOST_NUMBERS = 2**21
+
 PEERS = {"jax": peer_jax, "numpy": peer_numpy, "c": peer_c}
 
 
@@ -91,9 +93,11 @@ class Contestant:
 
     def round(self, number: int) -> None:
         """Time one round."""
-        run, repeats = self._run, self.repeats
-        taken = seconds(lambda: [run(number * repeats + i) for i in range(repeats)])
-        self.rates.append(repeats * self.trajectories * self.work.steps / taken)
+        begin = time.perf_counter()
+        for i in range(self.repeats):
+            self._run(number * self.repeats + i)  # results are dropped, and their memory is used again
+        taken = time.perf_counter() - begin
+        self.rates.append(self.repeats * self.trajectories * self.work.steps / taken)
 
     @property
     def rate(self) -> float:
@@ -121,7 +125,8 @@ def mcsgd_runner(work: Work, workers: int) -> Callable[[int], Callable[[int], ob
 def contest(work: Work, target: float, rounds: int, peers: list[str]) -> dict[str, Contestant]:
     """Time one work on all its implementations, interleaved."""
     cores = available_cores()
-    few = tuple(2**k for k in range(8, 23, 2))
+    # No more endpoints than the allocator reuses: fresh pages cost this much again, at random.
+    few = tuple(2**k for k in range(8, 21, 2) if 2**k * work.problem.parameters <= MOST_NUMBERS)
     made = [("mcsgd", mcsgd_runner(work, cores), few), ("mcsgd, 1 core", mcsgd_runner(work, 1), few)]
     for name in peers:
         peer = PEERS[name]
