@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from mcsgd.kernels.emit import DOUBLE, DOUBLES, INT64, LANES, call, element_pointer, splat_value
 from mcsgd.kernels.jit import inline
-from mcsgd.kernels.simd import _INT64, F8, LANES, _call, _pointer, _splat
 
 __all__ = ["aligned", "multiply", "padded"]
 
@@ -58,22 +58,22 @@ def _block(
             return builder.gep(base, [offset])
 
         def vector_at(base, v):
-            return builder.bitcast(at(base, _INT64(LANES * v)), F8.llvm.as_pointer())
+            return builder.bitcast(at(base, INT64(LANES * v)), DOUBLES.as_pointer())
 
-        base_pointer = _pointer(context, builder, bases, bases_, first_, _INT64)
-        scalar_pointer = _pointer(context, builder, scalars, scalars_, _INT64(0), ir.DoubleType())
-        starts = [at(scalar_pointer, builder.load(at(base_pointer, _INT64(g)))) for g in G]
-        row_pointer = _pointer(context, builder, rows, rows_, start_, ir.DoubleType())
-        sums = [ir.Constant(F8.llvm, None) for _ in G for _ in V]
+        base_pointer = element_pointer(context, builder, bases, bases_, first_, INT64)
+        scalar_pointer = element_pointer(context, builder, scalars, scalars_, INT64(0), DOUBLE)
+        starts = [at(scalar_pointer, builder.load(at(base_pointer, INT64(g)))) for g in G]
+        row_pointer = element_pointer(context, builder, rows, rows_, start_, DOUBLE)
+        sums = [ir.Constant(DOUBLES, None) for _ in G for _ in V]
 
         def advance(k, sums):
             """Emit the multiply-adds of one k."""
             row, offset = at(row_pointer, builder.mul(k, row_step_)), builder.mul(k, step_)
             panel = [builder.load(vector_at(row, v), align=8) for v in V]
-            scalars = [_splat(builder, builder.load(at(start, offset)), F8) for start in starts]
+            scalars = [splat_value(builder, builder.load(at(start, offset))) for start in starts]
             pairs = [(scalar, vector) for scalar in scalars for vector in panel]
             terms = zip(pairs, sums, strict=True)
-            return [_call(builder, "llvm.fma.v8f64", F8.llvm, [*pair, total]) for pair, total in terms]
+            return [call(builder, "llvm.fma.v8f64", DOUBLES, [*pair, total]) for pair, total in terms]
 
         def loop(first, last, unrolled, sums):
             """Emit a loop over k in steps of `unrolled`, which divides last - first."""
@@ -81,27 +81,27 @@ def _block(
             done = builder.append_basic_block("product.end")
             builder.cbranch(builder.icmp_signed("<", first, last), body, done)
             builder.position_at_end(body)
-            k, held = builder.phi(_INT64), [builder.phi(F8.llvm) for _ in sums]
+            k, held = builder.phi(INT64), [builder.phi(DOUBLES) for _ in sums]
             new = held
             for i in range(unrolled):
-                new = advance(builder.add(k, _INT64(i)), new)
-            following = builder.add(k, _INT64(unrolled))
+                new = advance(builder.add(k, INT64(i)), new)
+            following = builder.add(k, INT64(unrolled))
             for phi, before, after in zip([k, *held], [first, *sums], [following, *new], strict=True):
                 phi.add_incoming(before, entry)
                 phi.add_incoming(after, body)
             builder.cbranch(builder.icmp_signed("<", following, last), body, done)
             builder.position_at_end(done)
-            results = [builder.phi(F8.llvm) for _ in sums]
+            results = [builder.phi(DOUBLES) for _ in sums]
             for phi, before, after in zip(results, sums, new, strict=True):
                 phi.add_incoming(before, entry)
                 phi.add_incoming(after, body)
             return results
 
-        whole = builder.and_(count_, _INT64(-UNROLLED))
-        sums = loop(whole, count_, 1, loop(_INT64(0), whole, UNROLLED, sums))
-        out_pointer = _pointer(context, builder, out, out_, at_, ir.DoubleType())
+        whole = builder.and_(count_, INT64(-UNROLLED))
+        sums = loop(whole, count_, 1, loop(INT64(0), whole, UNROLLED, sums))
+        out_pointer = element_pointer(context, builder, out, out_, at_, DOUBLE)
         for g in G:
-            line = at(out_pointer, builder.mul(out_step_, _INT64(g)))
+            line = at(out_pointer, builder.mul(out_step_, INT64(g)))
             for v in V:
                 builder.store(sums[g * len(V) + v], vector_at(line, v), align=8)
         return context.get_dummy_value()
@@ -116,55 +116,16 @@ def _panel(width):
     def panel(scalars, bases, height, step, rows, start, row_step, count, out, at, out_step):
         g = 0
         while g + 6 <= height:
-            _block(
-                6,
-                width,
-                scalars,
-                bases,
-                g,
-                step,
-                rows,
-                start,
-                row_step,
-                count,
-                out,
-                at + g * out_step,
-                out_step,
-            )
+            to = at + g * out_step
+            _block(6, width, scalars, bases, g, step, rows, start, row_step, count, out, to, out_step)
             g += 6
         while g + 3 <= height:
-            _block(
-                3,
-                width,
-                scalars,
-                bases,
-                g,
-                step,
-                rows,
-                start,
-                row_step,
-                count,
-                out,
-                at + g * out_step,
-                out_step,
-            )
+            to = at + g * out_step
+            _block(3, width, scalars, bases, g, step, rows, start, row_step, count, out, to, out_step)
             g += 3
         while g < height:
-            _block(
-                1,
-                width,
-                scalars,
-                bases,
-                g,
-                step,
-                rows,
-                start,
-                row_step,
-                count,
-                out,
-                at + g * out_step,
-                out_step,
-            )
+            to = at + g * out_step
+            _block(1, width, scalars, bases, g, step, rows, start, row_step, count, out, to, out_step)
             g += 1
 
     return panel

@@ -15,9 +15,10 @@ import operator
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from mcsgd.kernels.emit import DOUBLE, INT32, INT64, LANES, call, element_pointer, shuffle, splat_value
 
 __all__ = [
     "F8",
@@ -39,9 +40,6 @@ __all__ = [
     "transpose",
 ]
 
-LANES = 8
-_INT32, _INT64, _DOUBLE = ir.IntType(32), ir.IntType(64), ir.DoubleType()
-
 
 class Lanes(types.Type):
     """Numba's type of a vector value; `element` is the type of one lane."""
@@ -52,8 +50,8 @@ class Lanes(types.Type):
         self.llvm = ir.VectorType(llvm_element, LANES)
 
 
-F8 = Lanes("F8", types.float64, _DOUBLE)
-I8 = Lanes("I8", types.int64, _INT64)
+F8 = Lanes("F8", types.float64, DOUBLE)
+I8 = Lanes("I8", types.int64, INT64)
 MASK = Lanes("mask of 8", types.boolean, ir.IntType(1))
 
 
@@ -113,11 +111,6 @@ def _lower_neg(context, builder, sig, args):
 # Functions ------------------------------------------------------------------------------------
 
 
-def _pointer(context, builder, array_type, array, offset, pointee):
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [offset]), pointee.as_pointer())
-
-
 def _lanes_of(array):
     """Return the vector type for an array's elements."""
     if isinstance(array, types.Array) and array.layout == "C":
@@ -134,7 +127,7 @@ def load(typing_context, array, offset):
 
     def build(context, builder, sig, args):
         data, first = args
-        return builder.load(_pointer(context, builder, array, data, first, lanes.llvm), align=8)
+        return builder.load(element_pointer(context, builder, array, data, first, lanes.llvm), align=8)
 
     return lanes(array, types.intp), build
 
@@ -148,16 +141,10 @@ def store(typing_context, array, offset, values):
 
     def build(context, builder, sig, args):
         data, first, vector = args
-        builder.store(vector, _pointer(context, builder, array, data, first, lanes.llvm), align=8)
+        builder.store(vector, element_pointer(context, builder, array, data, first, lanes.llvm), align=8)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, values), build
-
-
-def _splat(builder, value, lanes):
-    empty = ir.Constant(lanes.llvm, ir.Undefined)
-    first = builder.insert_element(empty, value, _INT32(0))
-    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(_INT32, LANES), None))
 
 
 @intrinsic
@@ -168,14 +155,9 @@ def splat(typing_context, x):
         return None
 
     def build(context, builder, sig, args):
-        return _splat(builder, context.cast(builder, args[0], x, lanes.element), lanes)
+        return splat_value(builder, context.cast(builder, args[0], x, lanes.element))
 
     return lanes(x), build
-
-
-def _call(builder, name, result, arguments):
-    function_type = ir.FunctionType(result, [a.type for a in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
 
 
 @intrinsic
@@ -183,7 +165,7 @@ def fma(typing_context, a, b, c):
     """Return a b + c, rounded once."""
     if not a == b == c == F8:
         return None
-    return F8(F8, F8, F8), lambda context, builder, sig, args: _call(builder, "llvm.fma.v8f64", F8.llvm, args)
+    return F8(F8, F8, F8), lambda context, builder, sig, args: call(builder, "llvm.fma.v8f64", F8.llvm, args)
 
 
 @intrinsic
@@ -191,7 +173,7 @@ def magnitude(typing_context, a):
     """Return |a|."""
     if a != F8:
         return None
-    return F8(F8), lambda context, builder, sig, args: _call(builder, "llvm.fabs.v8f64", F8.llvm, args)
+    return F8(F8), lambda context, builder, sig, args: call(builder, "llvm.fabs.v8f64", F8.llvm, args)
 
 
 @intrinsic
@@ -248,22 +230,18 @@ def gather(typing_context, array, offset, index):
 
     def build(context, builder, sig, args):
         data, first, places = args
-        start = _pointer(context, builder, array, data, first, lanes.llvm.element)
-        start = builder.ptrtoint(start, _INT64)
-        size = _splat(builder, _INT64(8), I8)
-        addresses = builder.add(_splat(builder, start, I8), builder.mul(places, size))
+        start = element_pointer(context, builder, array, data, first, lanes.llvm.element)
+        start = builder.ptrtoint(start, INT64)
+        size = splat_value(builder, INT64(8))
+        addresses = builder.add(splat_value(builder, start), builder.mul(places, size))
         pointers = builder.inttoptr(addresses, ir.VectorType(lanes.llvm.element.as_pointer(), LANES))
         everywhere = ir.Constant(MASK.llvm, [ir.Constant(ir.IntType(1), 1)] * LANES)
         kind = "f64" if lanes == F8 else "i64"
         nothing = ir.Constant(lanes.llvm, ir.Undefined)
-        arguments = [pointers, _INT32(8), everywhere, nothing]
-        return _call(builder, f"llvm.masked.gather.v8{kind}.v8p0", lanes.llvm, arguments)
+        arguments = [pointers, INT32(8), everywhere, nothing]
+        return call(builder, f"llvm.masked.gather.v8{kind}.v8p0", lanes.llvm, arguments)
 
     return lanes(array, types.intp, I8), build
-
-
-def _shuffle(builder, a, b, places):
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT32, LANES), list(places)))
 
 
 @intrinsic
@@ -275,9 +253,9 @@ def total(typing_context, a):
     def build(context, builder, sig, args):
         (value,) = args
         for distance in (4, 2, 1):
-            turned = _shuffle(builder, value, value, [(i + distance) % LANES for i in range(LANES)])
+            turned = shuffle(builder, value, value, [(i + distance) % LANES for i in range(LANES)])
             value = builder.fadd(value, turned)
-        return builder.extract_element(value, _INT32(0))
+        return builder.extract_element(value, INT32(0))
 
     return types.float64(F8), build
 
@@ -290,10 +268,10 @@ def transpose(typing_context, source, start, step, target, at, target_step):
 
     def build(context, builder, sig, args):
         source_, start_, step_, target_, at_, target_step_ = args
-        first = _pointer(context, builder, source, source_, start_, _DOUBLE)
+        first = element_pointer(context, builder, source, source_, start_, DOUBLE)
         rows = []
         for i in range(LANES):
-            place = builder.gep(first, [builder.mul(step_, _INT64(i))])
+            place = builder.gep(first, [builder.mul(step_, INT64(i))])
             rows.append(builder.load(builder.bitcast(place, F8.llvm.as_pointer()), align=8))
         for distance in (1, 2, 4):  # exchange the off-diagonal blocks of this size
             low = [i % (2 * distance) < distance for i in range(LANES)]
@@ -302,11 +280,11 @@ def transpose(typing_context, source, start, step, target, at, target_step):
             for i in range(LANES):
                 if low[i]:
                     a, b = rows[i], rows[i + distance]
-                    rows[i] = _shuffle(builder, a, b, take_a)
-                    rows[i + distance] = _shuffle(builder, a, b, take_b)
-        first = _pointer(context, builder, target, target_, at_, _DOUBLE)
+                    rows[i] = shuffle(builder, a, b, take_a)
+                    rows[i + distance] = shuffle(builder, a, b, take_b)
+        first = element_pointer(context, builder, target, target_, at_, DOUBLE)
         for j in range(LANES):
-            place = builder.gep(first, [builder.mul(target_step_, _INT64(j))])
+            place = builder.gep(first, [builder.mul(target_step_, INT64(j))])
             builder.store(rows[j], builder.bitcast(place, F8.llvm.as_pointer()), align=8)
         return context.get_dummy_value()
 
