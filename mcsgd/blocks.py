@@ -35,8 +35,9 @@ DRAWS = {
 }
 RESHUFFLED = "reshuffle-examples"
 
-CACHE, CACHE_OF_LANES = 2**19, 2**17
-"""Bytes of states and orders that are worked on at once; a little less where lanes are trajectories."""
+CACHE, CACHE_OF_LANES = 2**21, 2**17
+"""Bytes of states and orders worked on at once. The more trajectories, the more meet at the same batch;
+where lanes are trajectories, none need meet."""
 
 Result = TypeVar("Result")
 
