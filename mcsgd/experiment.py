@@ -146,6 +146,8 @@ class Experiment:
         ------
         InputError, OutputExistsError
             Before anything is computed.
+        WriteError
+            If the file cannot be written.
         """
         checks = Checks()
         workers = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)

@@ -72,6 +72,8 @@ def simulate(
         If an argument is wrong.
     OutputExistsError
         If there is something at `path`, which is left alone.
+    WriteError
+        If the file cannot be written.
 
     Examples
     --------

@@ -12,6 +12,7 @@ __all__ = [
     "INT64",
     "LANES",
     "call",
+    "carried_loop",
     "element_pointer",
     "shuffle",
     "splat_value",
@@ -45,3 +46,27 @@ def call(builder, name, result, arguments):
 def shuffle(builder, a, b, places):
     """Return the lanes at these places of a and b behind each other."""
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, LANES), list(places)))
+
+
+def carried_loop(builder, count, values, advance):
+    """Emit a loop over k = 0, ..., count - 1 that keeps values in registers; return what they are after it.
+
+    `advance(k, values)` emits one round and returns the new values.
+    """
+    entry, body = builder.block, builder.append_basic_block("loop")
+    done = builder.append_basic_block("loop.end")
+    builder.cbranch(builder.icmp_signed("<", INT64(0), count), body, done)
+    builder.position_at_end(body)
+    k, held = builder.phi(INT64), [builder.phi(value.type) for value in values]
+    new = advance(k, held)
+    following = builder.add(k, INT64(1))
+    for phi, before, after in zip([k, *held], [INT64(0), *values], [following, *new], strict=True):
+        phi.add_incoming(before, entry)
+        phi.add_incoming(after, body)
+    builder.cbranch(builder.icmp_signed("<", following, count), body, done)
+    builder.position_at_end(done)
+    results = [builder.phi(value.type) for value in values]
+    for phi, before, after in zip(results, values, new, strict=True):
+        phi.add_incoming(before, entry)
+        phi.add_incoming(after, body)
+    return results

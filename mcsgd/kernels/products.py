@@ -13,12 +13,19 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from mcsgd.kernels.emit import DOUBLE, DOUBLES, INT64, LANES, call, element_pointer, splat_value
+from mcsgd.kernels.emit import (
+    DOUBLE,
+    DOUBLES,
+    INT64,
+    LANES,
+    call,
+    carried_loop,
+    element_pointer,
+    splat_value,
+)
 from mcsgd.kernels.jit import inline
 
 __all__ = ["aligned", "multiply", "padded"]
-
-UNROLLED = 2
 
 
 @intrinsic(prefer_literal=True)
@@ -75,30 +82,7 @@ def _block(
             terms = zip(pairs, sums, strict=True)
             return [call(builder, "llvm.fma.v8f64", DOUBLES, [*pair, total]) for pair, total in terms]
 
-        def loop(first, last, unrolled, sums):
-            """Emit a loop over k in steps of `unrolled`, which divides last - first."""
-            entry, body = builder.block, builder.append_basic_block("product")
-            done = builder.append_basic_block("product.end")
-            builder.cbranch(builder.icmp_signed("<", first, last), body, done)
-            builder.position_at_end(body)
-            k, held = builder.phi(INT64), [builder.phi(DOUBLES) for _ in sums]
-            new = held
-            for i in range(unrolled):
-                new = advance(builder.add(k, INT64(i)), new)
-            following = builder.add(k, INT64(unrolled))
-            for phi, before, after in zip([k, *held], [first, *sums], [following, *new], strict=True):
-                phi.add_incoming(before, entry)
-                phi.add_incoming(after, body)
-            builder.cbranch(builder.icmp_signed("<", following, last), body, done)
-            builder.position_at_end(done)
-            results = [builder.phi(DOUBLES) for _ in sums]
-            for phi, before, after in zip(results, sums, new, strict=True):
-                phi.add_incoming(before, entry)
-                phi.add_incoming(after, body)
-            return results
-
-        whole = builder.and_(count_, INT64(-UNROLLED))
-        sums = loop(whole, count_, 1, loop(INT64(0), whole, UNROLLED, sums))
+        sums = carried_loop(builder, count_, sums, advance)
         out_pointer = element_pointer(context, builder, out, out_, at_, DOUBLE)
         for g in G:
             line = at(out_pointer, builder.mul(out_step_, INT64(g)))

@@ -35,7 +35,6 @@ __all__ = [
     "select",
     "splat",
     "store",
-    "to_float",
     "total",
     "transpose",
 ]
@@ -194,12 +193,6 @@ def as_int(typing_context, a):
 def as_float(typing_context, a):
     """Return integers as the bits of doubles."""
     return F8(I8), lambda context, builder, sig, args: builder.bitcast(args[0], F8.llvm)
-
-
-@intrinsic
-def to_float(typing_context, a):
-    """Return signed integers as the nearest doubles."""
-    return F8(I8), lambda context, builder, sig, args: builder.sitofp(args[0], F8.llvm)
 
 
 @intrinsic
