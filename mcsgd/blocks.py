@@ -15,7 +15,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from mcsgd.kernels import draws
-from mcsgd.kernels.jit import INDICES, TABLE, VECTOR, compile_for, first_class
+from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
+from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.moments import EnsembleMoments
 from mcsgd.problems.base import Array, Problem
@@ -38,6 +39,9 @@ RESHUFFLED = "reshuffle-examples"
 CACHE, CACHE_OF_LANES = 2**21, 2**17
 """Bytes of states and orders worked on at once. The more trajectories, the more meet at the same batch;
 where lanes are trajectories, none need meet."""
+
+RANKED_FROM = 2**16
+"""Trajectories for which a table of all permutations pays."""
 
 Result = TypeVar("Result")
 
@@ -105,7 +109,6 @@ class Blocks:
 def _plan(
     problem: Problem, start: Array, settings: Settings, stepper: Stepper, stop: NDArray[np.int64]
 ) -> Plan:
-    order = settings.order if settings.order else range(problem.batches)
     return Plan(
         start=np.array(start),
         step_size=settings.step_size,
@@ -113,7 +116,7 @@ def _plan(
         examples=problem.examples,
         batch_size=problem.batch_size,
         batches=problem.batches,
-        given=np.array(order, np.int64),
+        given=_given(problem, settings),
         reshuffled=settings.sampling == RESHUFFLED,
         paired=settings.design == "reversed-pairs",
         seed=settings.seed,
@@ -124,6 +127,16 @@ def _plan(
         stop=stop,
         tile=_tile(problem, settings, stepper),
     )
+
+
+def _given(problem: Problem, settings: Settings) -> NDArray[np.int64]:
+    """Return what the sampling starts from; see `mcsgd.kernels.draws`."""
+    m = problem.batches
+    if DRAWS[settings.sampling] is draws.given_order:
+        return np.array([settings.order if settings.order else range(m)], np.int64)
+    if settings.sampling == "random-order" and m <= draws.MOST_RANKED and settings.trajectories >= RANKED_FROM:
+        return draws.ranked_permutations(m)[None]
+    return np.empty((1, 0), np.int64)
 
 
 def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
@@ -141,15 +154,14 @@ def _compile(
     """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
     stepper = problem.stepper(settings.sampling == RESHUFFLED)
     plan = _plan(problem, start, settings, stepper, stop)
-    draw, advance, gradient = DRAWS[settings.sampling], stepper.advance, problem.kernels.gradient
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
-    gradient_type = problem.first_class("gradient")
-    draw_type = first_class(draw, index, index, index, types.boolean, INDICES, TABLE, TABLE)
-    advance_type = first_class(advance, gradient_type, data_type, VECTOR, INDICES, TABLE, plan_type)
+    gradient = problem.pointer("gradient")
+    draw = pointer_to(DRAWS[settings.sampling], index, index, index, types.boolean, TABLE, TABLE, TABLE)
+    advance = pointer_to(stepper.advance, gradient.type, data_type, VECTOR, TABLE, TABLE, plan_type)
     cube = types.float64[:, :, ::1]
     outputs = (types.float64[:, ::1], cube, cube, types.uint8[::1])
     kernel = compile_for(
-        run_block, advance_type, draw_type, gradient_type, data_type, plan_type, index, *outputs
+        run_block, advance.type, draw.type, gradient.type, data_type, plan_type, index, *outputs
     )
 
     def run(first: int, *arrays: Any) -> None:

@@ -1,8 +1,8 @@
-"""Step kernels: all trajectories of a block make one step. Common parts, and the kernel for any problem.
+"""Step kernels: all trajectories of a block make some steps. Common parts, and the kernel for any problem.
 
-A step kernel is ``advance(gradient, data, state, visited, rows, plan)``: trajectory t visits batch
-k = visited[t], which holds the examples rows[t, k B : (k + 1) B] where examples are reshuffled, else
-k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each trajectory. What a trajectory
+A step kernel is ``advance(gradient, data, state, visits, rows, plan)``: trajectory t steps on the batches
+k = visits[0, t], visits[1, t], ...; batch k holds the examples rows[t, k B : (k + 1) B] where examples are
+reshuffled, else k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each trajectory. What a trajectory
 computes must not depend, to the last bit, on the others.
 
 The kernels of problems with a data matrix come in two: for fixed batches, with the data (X, XT, Y, sizes,
@@ -56,15 +56,16 @@ def batch_of(visited, t, rows, plan):
 
 
 @jit
-def one_by_one(gradient, data, state, visited, rows, plan):
+def one_by_one(gradient, data, state, visits, rows, plan):
     """Step each trajectory by the problem's gradient kernel: for problems without a kernel of their own."""
     d = plan.state_size
     g = np.empty(d)
     for t in range(state.size // d):
         w = state[t * d : (t + 1) * d]
-        gradient(w, batch_of(visited, t, rows, plan), data, g)
-        for j in range(d):
-            w[j] -= plan.step_size * g[j]
+        for visited in visits:
+            gradient(w, batch_of(visited, t, rows, plan), data, g)
+            for j in range(d):
+                w[j] -= plan.step_size * g[j]
 
 
 @inline

@@ -1,7 +1,7 @@
 """SGD trajectories: a block of them, side by side, for any problem and sampling.
 
-All trajectories of a block make a step together: `advance`, a problem's step kernel, is given
-the batch that each of them visits. Plain function: `mcsgd.blocks` compiles it for the types
+All trajectories of a block make an epoch's steps together: `advance`, a problem's step kernel, is given
+the batches that each of them visits. Plain function: `mcsgd.blocks` compiles it for the types
 of the problem at hand.
 """
 
@@ -31,7 +31,7 @@ class Plan(NamedTuple):
     examples: int
     batch_size: int
     batches: int
-    given: NDArray[np.int64]  # (batches,): the order of the sampling "given-order"
+    given: NDArray[np.int64]  # (rows, ...): what the sampling starts from; see `mcsgd.kernels.draws`
     reshuffled: bool  # every trajectory has batches of its own, new in every epoch
     paired: bool  # trajectory 2p + 1 visits the batches of trajectory 2p backwards, epoch by epoch
     seed: int
@@ -71,6 +71,18 @@ def stop_diverged(state, apart, step, places, status):
 
 
 @jit
+def place(start, state, apart, step, places, count):
+    """Let `count` trajectories begin at `start`."""
+    for j in range(places.size):
+        at = places[j] * step
+        if apart == 1:
+            state[at : at + count] = start[j]
+        else:
+            for t in range(count):
+                state[t * apart + at] = start[j]
+
+
+@jit
 def copy_out(state, apart, step, places, out):
     """Copy the parameters of the trajectories to the rows of `out`."""
     if apart == 1:
@@ -83,14 +95,6 @@ def copy_out(state, apart, step, places, out):
             row = state[t * apart :]
             for j in range(places.size):
                 out[t, j] = row[places[j]]
-
-
-@jit
-def copy_steps(state, apart, step, places, paths, made):
-    """Keep the parameters after so many steps of the trajectories whose paths are kept."""
-    for t in range(len(paths)):
-        for j in range(places.size):
-            paths[t, made, j] = state[t * apart + places[j] * step]
 
 
 def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, paths, status):
@@ -119,6 +123,7 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
     width, size, places = -(-plan.tile // GROUP) * GROUP, plan.state_size, plan.places
     apart, step = (1, width) if plan.by_lanes else (size, 1)
     states = aligned(size * (width if plan.by_lanes else plan.tile))
+    states[:] = 0.0
     sequence = np.zeros((plan.batches, width), np.int64)
     rows = np.empty((plan.tile if plan.reshuffled else 1, plan.examples), np.int64)
     for begin in range(0, status.size, plan.tile):
@@ -126,15 +131,8 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
         marks, ends, kept_path = status[tile], endpoints[tile], paths[tile]
         # A tile by lanes is always whole, its last trajectories for nothing, if need be.
         state = states if plan.by_lanes else states[: size * marks.size]
-        state[:] = 0.0
-        if plan.by_lanes:
-            for j in range(places.size):
-                state[places[j] * width : (places[j] + 1) * width] = plan.start[j]
-        else:
-            for t in range(marks.size):
-                for j in range(places.size):
-                    state[t * size + places[j]] = plan.start[j]
-        copy_steps(state, apart, step, places, kept_path, 0)
+        place(plan.start, state, apart, step, places, width if plan.by_lanes else marks.size)
+        copy_out(state, apart, step, places, kept_path[:, 0])
         for t in range(len(rows)):
             for i in range(plan.examples):
                 rows[t, i] = i
@@ -144,16 +142,17 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
             if plan.stop[0] != 0:
                 return
             draw(plan.seed, first + begin, epoch, plan.paired, plan.given, sequence, rows[: marks.size])
-            for position in range(plan.batches):
-                advance(gradient, data, state, sequence[position], rows, plan)
-                made += 1
-                copy_steps(state, apart, step, places, kept_path, made)
+            if len(kept_path) == 0:
+                advance(gradient, data, state, sequence, rows, plan)
+            else:
+                for position in range(plan.batches):
+                    advance(gradient, data, state, sequence[position : position + 1], rows, plan)
+                    made += 1
+                    copy_out(state, apart, step, places, kept_path[:, made])
             # A look per epoch is enough: once infinite or NaN, a parameter never comes back.
             if not in_range(state):
                 stop_diverged(state, apart, step, places, marks)
             if kept < plan.snapshots.size and plan.snapshots[kept] == epoch + 1:
-                for t in range(marks.size):
-                    for j in range(places.size):
-                        snapshots[begin + t, kept, j] = state[t * apart + places[j] * step]
+                copy_out(state, apart, step, places, snapshots[tile, kept])
                 kept += 1
         copy_out(state, apart, step, places, ends)

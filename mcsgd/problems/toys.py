@@ -54,7 +54,9 @@ class ScalarFactorization(Problem):
         x, y = self.data
         starts = np.arange(0, self.examples, self.batch_size)
         sizes = batch_sizes(self.examples, self.batch_size)
-        data = (np.add.reduceat(x * x, starts) / sizes, np.add.reduceat(x * y, starts) / sizes)
+        means = np.zeros((2, max(self.batches, toy_steps.MOST_LOOKED_UP)))
+        means[:, : self.batches] = np.add.reduceat([x * x, x * y], starts, axis=1) / sizes
+        data = (means[0], means[1])
         return Stepper(toy_steps.factorization, data, 2, np.arange(2), by_lanes=True)
 
 
