@@ -22,6 +22,7 @@ from mcsgd.moments import EnsembleMoments
 from mcsgd.problems.base import Array, Problem
 from mcsgd.problems.stepper import Stepper
 from mcsgd.progress import Progress
+from mcsgd.ranked import ranked_permutations
 from mcsgd.settings import Settings
 
 __all__ = ["Blocks"]
@@ -134,8 +135,8 @@ def _given(problem: Problem, settings: Settings) -> NDArray[np.int64]:
     m = problem.batches
     if DRAWS[settings.sampling] is draws.given_order:
         return np.array([settings.order if settings.order else range(m)], np.int64)
-    if settings.sampling == "random-order" and m <= draws.MOST_RANKED and settings.trajectories >= RANKED_FROM:
-        return draws.ranked_permutations(m)[None]
+    if settings.sampling == "random-order" and settings.trajectories >= RANKED_FROM:
+        return ranked_permutations(m)[None]
     return np.empty((1, 0), np.int64)
 
 

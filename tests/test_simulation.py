@@ -12,6 +12,7 @@ from mcsgd.problems import (
     LogisticRegression,
     Problem,
     Quadratic,
+    ScalarFactorization,
     SoftmaxRegression,
     TanhNetwork,
 )
@@ -41,6 +42,27 @@ def test_against_plain_reference(problem, trajectories):
         w = w0
         for e in range(2):
             w = epoch(problem, w, 0.1, permutation(9, t, e, problem.batches))
+        assert_close(cloud.endpoints[t], w)
+
+
+@pytest.mark.parametrize("batches", [15, 16, 17, 70])
+@pytest.mark.parametrize("kind", ["toy", "quadratic", "linear"])
+def test_lanes_with_few_and_many_batches(kind, batches):
+    """Numbers of up to 16 batches are looked up in registers, else gathered."""
+    rng = np.random.default_rng(3)
+    N = 2 * batches - 1  # the last batch is smaller
+    A, c = rng.normal(size=(N, 3, 3)), rng.normal(size=(N, 3))
+    problem = {
+        "toy": lambda: ScalarFactorization(rng.normal(size=N), rng.normal(size=N), 2),
+        "quadratic": lambda: Quadratic(A @ A.transpose(0, 2, 1), c, 2),
+        "linear": lambda: LinearRegression(c, A[:, 0, 0], 2, l2=0.1),
+    }[kind]()
+    w0 = start_of(problem)
+    cloud = simulate(problem, w0, Settings(0.02, epochs=2, trajectories=35, seed=4))
+    for t in (0, 8, 34):
+        w = w0
+        for e in range(2):
+            w = epoch(problem, w, 0.02, permutation(4, t, e, batches))
         assert_close(cloud.endpoints[t], w)
 
 

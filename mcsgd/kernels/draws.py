@@ -17,9 +17,6 @@ few batches, all of them ranked, (1, m!), or nothing, (1, 0).
 
 from __future__ import annotations
 
-import math
-from functools import cache
-
 import numpy as np
 
 from mcsgd.kernels.jit import inline, jit
@@ -47,22 +44,6 @@ def digit(fraction, bound):
     return high >> half, (high << half) | (low & mask)
 
 
-@cache
-def ranked_permutations(size):
-    """Return all permutations of 0, ..., size - 1 <= 7, packed, (size!,).
-
-    The whole part of size! x is the number that `shuffle_packed`'s draws from the fraction x are the
-    digits of, and the permutation stands at its place.
-    """
-    rank = np.arange(math.factorial(size))
-    packed = np.full(rank.size, IDENTITY)
-    for last in range(size - 1, 0, -1):
-        pick, rank = np.divmod(rank, math.factorial(last))
-        change = ((packed >> 4 * last) ^ (packed >> 4 * pick)) & 15
-        packed ^= (change << 4 * last) ^ (change << 4 * pick)
-    return packed
-
-
 @inline
 def swap_packed(packed, last, pick):
     """Exchange the four-bit numbers at two places of each lane's word."""
@@ -82,7 +63,10 @@ def store_packed(packed, more_packed, size, orders, column, step):
 
 @jit
 def shuffle_ranked(seed, stream, epoch, size, ranked, orders, column, step):
-    """`shuffle` for size <= 8, by a table of all permutations; the same as without it."""
+    """`shuffle` for size <= 8, by a table of all permutations; the same as without it.
+
+    The whole part of size! x is the number whose digits `shuffle_packed` draws from the fraction x: the rank.
+    """
     words, _ = random_words(seed, splat(stream) + counting(), epoch, 0)
     more_words, _ = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
     packed = gather(ranked, 0, digit(words, ranked.size)[0])
@@ -154,7 +138,10 @@ def shuffle_long(seed, stream, epoch, size, orders, column, step):
         used *= bound
         pick, words = digit(words, bound)
         more_pick, more_words = digit(more_words, bound)
-        there, more_there = (pick << splat(LOG_GROUP)) + counting(), (more_pick << splat(LOG_GROUP)) + counting()
+        there, more_there = (
+            (pick << splat(LOG_GROUP)) + counting(),
+            (more_pick << splat(LOG_GROUP)) + counting(),
+        )
         picked, more_picked = gather(table, 0, there), gather(table, LANES, more_there)
         moved, more_moved = load(table, last * GROUP), load(table, last * GROUP + LANES)
         scatter(table, 0, there, moved)

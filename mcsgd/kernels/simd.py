@@ -216,8 +216,9 @@ def every(typing_context, mask):
     return types.boolean(MASK), build
 
 
-def _lane_pointers(context, builder, array, data, first, index, lanes):
-    """Return pointers to array[first + index], lane by lane."""
+def _lane_pointers(context, builder, lanes, array, place):
+    """Return pointers to array[first + index], lane by lane; place = (array's value, first, index)."""
+    data, first, index = place
     start = element_pointer(context, builder, array, data, first, lanes.llvm.element)
     offsets = builder.mul(index, splat_value(builder, INT64(8)))
     addresses = builder.add(splat_value(builder, builder.ptrtoint(start, INT64)), offsets)
@@ -235,7 +236,7 @@ def gather(typing_context, array, offset, index):
         return None
 
     def build(context, builder, sig, args):
-        pointers = _lane_pointers(context, builder, array, *args, lanes)
+        pointers = _lane_pointers(context, builder, lanes, array, args)
         kind = "f64" if lanes == F8 else "i64"
         nothing = ir.Constant(lanes.llvm, ir.Undefined)
         arguments = [pointers, INT32(8), EVERYWHERE, nothing]
@@ -253,7 +254,7 @@ def scatter(typing_context, array, offset, index, values):
 
     def build(context, builder, sig, args):
         *place, vector = args
-        pointers = _lane_pointers(context, builder, array, *place, lanes)
+        pointers = _lane_pointers(context, builder, lanes, array, place)
         kind = "f64" if lanes == F8 else "i64"
         arguments = [vector, pointers, INT32(8), EVERYWHERE]
         call(builder, f"llvm.masked.scatter.v8{kind}.v8p0", ir.VoidType(), arguments)
@@ -264,14 +265,14 @@ def scatter(typing_context, array, offset, index, values):
 
 @intrinsic
 def lookup(typing_context, table, offset, index):
-    """Return table[offset + index] lane by lane, for indices 0..15: from registers, where there is AVX-512."""
+    """Return table[offset + index] lane by lane, 0 <= index < 16: from registers where there is AVX-512."""
     if _lanes_of(table) != F8 or index != I8:
         return None
 
     def build(context, builder, sig, args):
         data, first, places = args
         if "+avx512f" not in context.codegen().magic_tuple()[2]:
-            pointers = _lane_pointers(context, builder, table, data, first, places, F8)
+            pointers = _lane_pointers(context, builder, F8, table, args)
             arguments = [pointers, INT32(8), EVERYWHERE, ir.Constant(F8.llvm, ir.Undefined)]
             return call(builder, "llvm.masked.gather.v8f64.v8p0", F8.llvm, arguments)
         low = element_pointer(context, builder, table, data, first, F8.llvm)

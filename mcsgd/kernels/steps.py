@@ -2,8 +2,8 @@
 
 A step kernel is ``advance(gradient, data, state, visits, rows, plan)``: trajectory t steps on the batches
 k = visits[0, t], visits[1, t], ...; batch k holds the examples rows[t, k B : (k + 1) B] where examples are
-reshuffled, else k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each trajectory. What a trajectory
-computes must not depend, to the last bit, on the others.
+reshuffled, else k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each trajectory. What
+a trajectory computes must not depend, to the last bit, on the others.
 
 The kernels of problems with a data matrix come in two: for fixed batches, with the data (X, XT, Y, sizes,
 ...) of `fixed_batch`, X and Y cut into batches beforehand; and for reshuffled examples, where X (N, width)

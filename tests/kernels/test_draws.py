@@ -8,6 +8,7 @@ from reference import choices, permutation
 from scipy import stats
 
 from mcsgd.kernels import draws
+from mcsgd.ranked import ranked_permutations
 
 ALARM = 1e-6
 
@@ -35,7 +36,7 @@ def test_against_plain_reference(m, first, epoch):
 @pytest.mark.parametrize("m", range(1, 9))
 @pytest.mark.parametrize("paired", [False, True])
 def test_ranked_permutations_change_nothing(m, paired):
-    ranked = draws.ranked_permutations(m)
+    ranked = ranked_permutations(m)
     assert len(np.unique(ranked)) == factorial(m)
     without, _ = draw(draws.random_order, 1000, batches=m, first=3, paired=paired)
     within, _ = draw(draws.random_order, 1000, batches=m, first=3, paired=paired, given=ranked)
