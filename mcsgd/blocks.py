@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from mcsgd.kernels import draws
+from mcsgd.kernels import draws, steps
 from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
@@ -112,7 +112,9 @@ def _plan(
 ) -> Plan:
     return Plan(
         start=np.array(start),
-        step_size=settings.step_size,
+        step_sizes=settings.step_sizes,
+        substeps=settings.substeps,
+        momentum=settings.momentum,
         epochs=settings.epochs,
         examples=problem.examples,
         batch_size=problem.batch_size,
@@ -128,6 +130,15 @@ def _plan(
         stop=stop,
         tile=_tile(problem, settings, stepper),
     )
+
+
+def _stepper(problem: Problem, settings: Settings) -> Stepper:
+    """Return the problem's step kernel, or that of another optimiser on its gradient."""
+    d = problem.parameters
+    if settings.optimizer == "adam":
+        data = (problem.data, settings.beta1, settings.beta2, settings.epsilon)
+        return Stepper(steps.adam, data, 3 * d + 1, np.arange(d))
+    return problem.stepper(settings.sampling == RESHUFFLED)
 
 
 def _given(problem: Problem, settings: Settings) -> NDArray[np.int64]:
@@ -153,12 +164,13 @@ def _compile(
     problem: Problem, start: Array, settings: Settings, stop: NDArray[np.int64]
 ) -> Callable[..., None]:
     """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
-    stepper = problem.stepper(settings.sampling == RESHUFFLED)
+    stepper = _stepper(problem, settings)
     plan = _plan(problem, start, settings, stepper, stop)
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
     gradient = problem.pointer("gradient")
     draw = pointer_to(DRAWS[settings.sampling], index, index, index, types.boolean, TABLE, TABLE, TABLE)
-    advance = pointer_to(stepper.advance, gradient.type, data_type, VECTOR, TABLE, TABLE, plan_type)
+    number = types.float64
+    advance = pointer_to(stepper.advance, gradient.type, data_type, VECTOR, TABLE, TABLE, number, plan_type)
     cube = types.float64[:, :, ::1]
     outputs = (types.float64[:, ::1], cube, cube, types.uint8[::1])
     kernel = compile_for(

@@ -31,8 +31,8 @@ class Moments:
     scatter: Array
 
     @classmethod
-    def of(cls, rows: Array) -> Moments:
-        """Return the moments of the rows (n, d), taken about the first row so that nothing cancels."""
+    def of(cls, rows: Array, origin: Array | float = 0.0) -> Moments:
+        """Return the moments of rows - origin, (n, d), taken about the first row so that nothing cancels."""
         n, d = rows.shape
         if n == 0:
             return cls(0, np.zeros(d), np.zeros((d, d)))
@@ -42,7 +42,7 @@ class Moments:
         deviations -= first
         shift = deviations.mean(axis=1, keepdims=True)
         deviations -= shift
-        return cls(n, (first + shift)[:, 0], deviations @ deviations.T)
+        return cls(n, first[:, 0] - origin + shift[:, 0], deviations @ deviations.T)
 
     def shifted(self, by: Array) -> Moments:
         """Return the moments of the sample moved by a vector (d,)."""
@@ -92,11 +92,11 @@ class EnsembleMoments:
             keep = np.repeat((status.reshape(-1, per_unit) == 0).all(axis=1), per_unit)
             finished = endpoints[keep]
             left_out = len(endpoints) - len(finished)
-        # About an endpoint, where means of pairs are exact to the rounding of the cloud's own width.
-        reference = finished[0] if len(finished) else start
-        singles = Moments.of(finished - reference).shifted(reference - start)
+        singles = Moments.of(finished, start)
         if per_unit == 1:
             return cls(singles, singles, left_out)
+        # About an endpoint, where means of pairs are exact to the rounding of the cloud's own width.
+        reference = finished[0] if len(finished) else start
         units = Moments.of((finished - reference).reshape(-1, per_unit, start.size).mean(axis=1))
         return cls(units.shifted(reference - start), singles, left_out)
 

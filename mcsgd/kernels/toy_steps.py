@@ -22,12 +22,12 @@ def factorization_step(a, b, curvature, slope, eps):
 
 
 @jit
-def factorization(gradient, data, state, visits, rows, plan):
+def factorization(gradient, data, state, visits, rows, step_size, plan):
     """Step a b x; data = (table,) with rows of curvatures and slopes by batch, at least 16 numbers long."""
     (table,) = data
     curvature, slope = table[0], table[1]
     width = visits.shape[1]
-    flat, eps = visits.reshape(-1), splat(plan.step_size)
+    flat, eps = visits.reshape(-1), splat(step_size)
     for t in range(0, width, GROUP):
         a, b = load(state, t), load(state, width + t)
         c, d = load(state, t + LANES), load(state, width + t + LANES)
@@ -67,7 +67,7 @@ def affine_step(table, batches, stride, d, state, t, width, k, eps, slopes):
 
 
 @jit
-def affine(gradient, data, state, visits, rows, plan):
+def affine(gradient, data, state, visits, rows, step_size, plan):
     """Step w - eps (H_k w - b_k).
 
     The data is (table,) with rows as long as for `factorization`: H_k[i, 0], ..., H_k[i, d - 1], -b_k[i] for
@@ -75,7 +75,7 @@ def affine(gradient, data, state, visits, rows, plan):
     """
     (table,) = data
     d, width, stride = plan.start.size, visits.shape[1], table.shape[1]
-    flat, numbers, eps = visits.reshape(-1), table.reshape(-1), splat(plan.step_size)
+    flat, numbers, eps = visits.reshape(-1), table.reshape(-1), splat(step_size)
     slopes, more_slopes = aligned(d * LANES), aligned(d * LANES)
     for t in range(0, width, GROUP):
         more = t + LANES
