@@ -197,6 +197,10 @@ class Settings:
         """Raise InputError if a setting does not fit the problem."""
         checks = Checks()
         batches = problem.batches
+        if self.sampling == "reshuffle-examples" and not problem.additive:
+            checks.fail(
+                "sampling", f"reshuffle-examples needs batch losses that are means over examples: {problem!r}"
+            )
         if self.sampling == "given-order" and sorted(self.order) != list(range(batches)):
             checks.fail(
                 "order",

@@ -3,6 +3,7 @@
 from mcsgd.problems.base import Problem
 from mcsgd.problems.custom import Custom
 from mcsgd.problems.network import TanhNetwork
+from mcsgd.problems.penalized import Penalized
 from mcsgd.problems.regression import LinearRegression, LogisticRegression, SoftmaxRegression
 from mcsgd.problems.toys import Quadratic, ScalarFactorization
 
@@ -11,6 +12,7 @@ __all__ = [
     "Custom",
     "LinearRegression",
     "LogisticRegression",
+    "Penalized",
     "Problem",
     "Quadratic",
     "ScalarFactorization",

@@ -59,6 +59,8 @@ class Problem:
     """
 
     kind: str = "problem"
+    additive: bool = True
+    """Whether a batch's loss is the mean of its examples' losses."""
     derivatives: str = "formula"
     """How Hessian-vector products are had: "formula", "complex step" or "central difference"."""
 

@@ -16,9 +16,9 @@ from mcsgd.checks import Checks
 from mcsgd.errors import InputError, McsgdWarning
 from mcsgd.kernels.jit import INDICES, VECTOR, user_jit
 from mcsgd.problems.base import Array, Batch, Kernels, Problem
+from mcsgd.problems.differences import central_difference
 
 COMPLEX_STEP = 1e-30
-RELATIVE_STEP = 7e-4  # 2^(-52/5): balances the truncation step^4 against rounding / step
 
 
 def _plain(function: Any) -> Any:
@@ -179,7 +179,7 @@ class Custom(Problem):
         point, a, b = (self._vector(name, x) for name, x in (("w", w), ("u", u), ("v", v)))
 
         def third(rows: NDArray[np.int64]) -> Array:
-            return _central(lambda x: self._curve(x, rows, b), point, a)
+            return central_difference(lambda x: self._curve(x, rows, b), point, a)
 
         return np.asarray(np.mean([third(rows) for rows in self._rows(batch)], axis=0))
 
@@ -207,7 +207,7 @@ class Custom(Problem):
             return out
         if self.derivatives == "complex step":
             return np.asarray(self._slope(w + 1j * COMPLEX_STEP * v, rows).imag / COMPLEX_STEP)
-        return _central(lambda x: self._slope(x, rows), w, v)
+        return central_difference(lambda x: self._slope(x, rows), w, v)
 
     def _pick_derivative(self, gradient: Callable[..., None], w: Array) -> str:
         """Use the complex step if the gradient compiles for it and agrees with a central difference."""
@@ -215,7 +215,7 @@ class Custom(Problem):
         self._complex_gradient = user_jit(gradient)
         rows = self._rows(0)[0]
         v = np.random.default_rng(1).normal(size=w.size)
-        difference = _central(lambda x: self._slope(x, rows), w, v)
+        difference = central_difference(lambda x: self._slope(x, rows), w, v)
         try:
             with warnings.catch_warnings():  # a discarded imaginary part is a sign, not the user's concern
                 warnings.simplefilter("error")
@@ -244,7 +244,7 @@ class Custom(Problem):
         gradient = self._slope(w, rows)
         expected = np.array(
             [
-                _central(lambda x: np.array(self.kernels.loss(x, rows, self.data)), w, unit)
+                central_difference(lambda x: np.array(self.kernels.loss(x, rows, self.data)), w, unit)
                 for unit in np.eye(w.size)
             ]
         )
@@ -259,17 +259,6 @@ class Custom(Problem):
                 McsgdWarning,
                 stacklevel=3,
             )
-
-
-def _central(function: Callable[[Array], Array], w: Array, v: Array) -> Array:
-    """Derivative of a function along v by the 4th-order central difference."""
-    length = float(np.linalg.norm(v))
-    if length == 0.0:
-        return np.zeros_like(function(w))
-    h = RELATIVE_STEP * max(1.0, float(np.linalg.norm(w))) / length
-    near = function(w + h * v) - function(w - h * v)
-    far = function(w + 2 * h * v) - function(w - 2 * h * v)
-    return np.asarray((8 * near - far) / (12 * h))
 
 
 def _source(function: Callable[..., Any], seen: tuple[Any, ...] = ()) -> str:

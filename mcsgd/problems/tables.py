@@ -15,7 +15,7 @@ import numpy as np
 
 from mcsgd.checks import Checks, arguments_of, given_defaults
 from mcsgd.errors import InputError
-from mcsgd.problems import PROBLEMS
+from mcsgd.problems import PROBLEMS, Penalized
 from mcsgd.problems.base import Problem
 
 __all__ = ["make_problem", "read_data"]
@@ -26,7 +26,7 @@ CUSTOM = "custom"
 def make_problem(table: Mapping[str, Any], folder: Path) -> tuple[Problem, dict[str, Any]]:
     """Make the problem that a [problem] section describes; return the section with defaults too.
 
-    `kind` is a key of `mcsgd.problems.PROBLEMS`; the other keys are that class's arguments. Arrays may
+    `gradient_penalty` makes it `mcsgd.problems.Penalized`. `kind` is a key of `mcsgd.problems.PROBLEMS`; the other keys are that class's arguments. Arrays may
     stand in the section, or in the file that `data` names. Kind "custom" calls a function of
     the user's Python file `source`, named by `function` (default "problem"), with the other keys; it
     returns a Problem.
@@ -45,6 +45,7 @@ def make_problem(table: Mapping[str, Any], folder: Path) -> tuple[Problem, dict[
     checks = Checks()
     arguments = dict(table)
     kind = checks.choice("problem.kind", arguments.pop("kind", None), [*PROBLEMS, CUSTOM])
+    penalty = checks.number("problem.gradient_penalty", arguments.pop("gradient_penalty", 0.0), at_least=0)
     checks.done()
     make = _user_function(checks, arguments, folder) if kind == CUSTOM else PROBLEMS[kind]
     known = arguments_of(make)
@@ -62,6 +63,8 @@ def make_problem(table: Mapping[str, Any], folder: Path) -> tuple[Problem, dict[
         raise error.located({}, default="problem.") from None
     if not isinstance(problem, Problem):
         raise InputError([("problem.function", f"must return a mcsgd Problem, got {type(problem).__name__}")])
+    if penalty:
+        problem = Penalized(problem, penalty)
     return problem, {**given_defaults(known), **table, **problem.describe()}
 
 
