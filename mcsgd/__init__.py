@@ -18,6 +18,7 @@ _HOMES = {
     "Settings": "mcsgd.settings",
     "Verdict": "mcsgd.verdict",
     "compare": "mcsgd.comparison",
+    "exact_mean": "mcsgd.exact",
     "integrate": "mcsgd.theory",
     "judge": "mcsgd.verdict",
     "load": "mcsgd.storage",

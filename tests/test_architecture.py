@@ -50,6 +50,7 @@ def test_analysis_loads_no_simulation():
         "mcsgd.simulation",
         "mcsgd.problems",
         "mcsgd.theory",
+        "mcsgd.exact",
         "mcsgd.kernels",
     }
 
@@ -57,6 +58,18 @@ def test_analysis_loads_no_simulation():
 @pytest.mark.parametrize("code", ["import mcsgd", "import mcsgd.cli"])
 def test_import_is_light(code):
     assert not loaded_by(code) & {"numba", "scipy", "numpy", "h5py", "matplotlib"}
+
+
+def test_exact_answers_have_no_jitted_code_of_their_own():
+    for path in (PACKAGE / "exact").glob("*.py"):
+        assert "@jit" not in path.read_text(encoding="utf-8"), path
+
+
+def test_functions_of_the_exact_package_do_not_hide_its_modules():
+    import mcsgd.exact
+
+    modules = {path.stem for path in (PACKAGE / "exact").iterdir()}
+    assert not modules & set(mcsgd.exact.__all__)
 
 
 def test_public_names_exist_and_are_documented():

@@ -85,6 +85,33 @@ def compare(
 
 @app.command()
 @reported
+def exact(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    max_steps: Annotated[float, typer.Option(help="Refuse what takes more gradient steps.")] = 1e8,
+    as_json: AsJson = False,
+) -> None:
+    """Print the mean endpoint over all orders, without Monte Carlo, where that is feasible."""
+    from mcsgd.cli import report
+    from mcsgd.errors import InputError
+    from mcsgd.exact import exact_mean
+    from mcsgd.experiment import PLACES, Experiment
+    from mcsgd.theory import integrate
+
+    given = Experiment.read(experiment)
+    problem, start, settings = given.problem, given.start, given.settings
+    try:
+        answer = exact_mean(problem, start, settings, max_steps)
+    except InputError as error:
+        raise error.located(PLACES) from None
+    flows = [integrate(problem, start, settings, field) for field in given.fields]
+    if as_json:
+        typer.echo(json.dumps(report.exact_contents(answer, flows), indent=2))
+    else:
+        report.show_exact(answer, flows)
+
+
+@app.command()
+@reported
 def info(path: RunFile, as_json: AsJson = False) -> None:
     """Say what is in a run's file."""
     from mcsgd.cli import report

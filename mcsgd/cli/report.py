@@ -1,21 +1,26 @@
-"""What the commands print: verdicts, contents of files, problems."""
+"""What the commands print: verdicts, exact answers, contents of files, problems."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from mcsgd.comparison import Comparison
+from mcsgd.flow import Flow
 from mcsgd.run import Run
 from mcsgd.verdict import Verdict
 
+if TYPE_CHECKING:
+    from mcsgd.exact import ExactAnswer
+
 WORDS = {True: "compatible", False: "excluded", None: "-"}
+MOST_COORDINATES = 20  # that are printed unasked
 
 
 def show_verdict(verdict: Verdict, coordinates: bool = False) -> None:
@@ -42,6 +47,57 @@ def _coordinates(comparison: Comparison, interval_name: str) -> Table:
     for index, (difference, error, interval) in enumerate(rows):
         table.add_row(str(index), _number(difference, 3), _number(error, 1), _interval(interval))
     return table
+
+
+def exact_contents(answer: ExactAnswer, flows: Sequence[Flow]) -> dict[str, Any]:
+    """Return an exact mean and its distances to the flows' endpoints, as plain JSON; None: not defined."""
+    return {
+        "method": answer.method,
+        "endpoints": answer.count if math.isfinite(answer.count) else None,
+        "epochs": answer.epochs,
+        "mean": answer.mean.tolist(),
+        "standard_deviation": _standard_deviation(answer).tolist(),
+        "flows": [
+            {
+                "field": flow.field,
+                "distance": None if flow.message else _distance(answer, flow),
+                "difference": None if flow.message else (answer.mean - flow.endpoint).tolist(),
+                "message": flow.message,
+            }
+            for flow in flows
+        ],
+    }
+
+
+def show_exact(answer: ExactAnswer, flows: Sequence[Flow]) -> None:
+    """Print an exact mean: how it was had, each coordinate if they are few, distances to the flows."""
+    console = Console(highlight=False)
+    epochs = "1 epoch" if answer.epochs == 1 else f"{answer.epochs} epochs"
+    many = "1 endpoint" if answer.count == 1 else f"all {answer.count:.12g} equally likely endpoints"
+    console.print(f"Exact mean of {many} of {epochs}, by {answer.method}", soft_wrap=not console.is_terminal)
+    if answer.mean.size <= MOST_COORDINATES:
+        table = _table("coordinate", "mean", "std. deviation", right=2)
+        for index, (mean, width) in enumerate(zip(answer.mean, _standard_deviation(answer), strict=True)):
+            table.add_row(str(index), f"{mean:.15g}", _number(width, 3))
+        console.print(table)
+    if flows:
+        table = _table("flow", "distance", right=1)
+        for flow in flows:
+            table.add_row(flow.field, _number(_distance(answer, flow), 3))
+        console.print("Distance of the exact mean to each flow's endpoint")
+        console.print(table)
+    for flow in flows:
+        if flow.message:
+            text = f"The flow {flow.field} has no endpoint: it {flow.message}."
+            console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _distance(answer: ExactAnswer, flow: Flow) -> float:
+    return math.dist(answer.mean, flow.endpoint)
+
+
+def _standard_deviation(answer: ExactAnswer) -> Any:
+    return answer.covariance.diagonal() ** 0.5
 
 
 def contents(run: Run) -> dict[str, Any]:
