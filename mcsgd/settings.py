@@ -238,9 +238,15 @@ class Settings:
         return np.asarray(self.step_size * factors)
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """The settings by which a step is not w - eps g with one eps throughout, what most of theory is of."""
+        plain = {"schedule": "constant", "substeps": 1, "momentum": 0.0, "optimizer": "sgd"}
+        return tuple(name for name, value in plain.items() if getattr(self, name) != value)
+
+    @property
     def plain(self) -> bool:
-        """Whether a step is w - eps g with one step size throughout: the setting of most of the theory."""
-        return (self.schedule, self.substeps, self.momentum, self.optimizer) == ("constant", 1, 0.0, "sgd")
+        """Whether there are no `extras`."""
+        return not self.extras
 
     def flow_time(self, problem: Problem) -> float:
         """Return the flow time of the whole run: m times the sum of the step sizes over the epochs."""

@@ -100,6 +100,9 @@ def _choose(problem: Problem, start: Array, settings: Settings, budget: float) -
     memory = MEMORY_SHARE * memory_bytes()
     for method in METHODS:
         issue = method.obstacle(problem, settings)
+        if issue is None and settings.extras and method is not TRAJECTORY:
+            name = settings.extras[0]
+            issue = Issue(name, f"must be left at its default, got {getattr(settings, name)!r}")
         if issue is None:
             cost = method.cost(problem, settings)
             if cost.steps <= budget and cost.memory <= memory:

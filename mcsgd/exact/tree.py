@@ -65,15 +65,16 @@ def _visit(problem: Problem, start: Array, settings: Settings, backwards: bool) 
     epochs, repeats = (1, settings.epochs - 1) if settings.sampling == KEPT else (settings.epochs, 0)
     point, stop = start.copy(), np.zeros(1, np.int64)
     index = types.int64
+    gradient = problem.pointer("gradient")
     kernel = compile_for(
         visit_all,
-        *(problem.first_class("gradient"), problem.data_type, VECTOR, types.float64, numba.typeof(options)),
+        *(gradient.type, problem.data_type, VECTOR, types.float64, numba.typeof(options)),
         *(index, index, index, index, INDICES, VECTOR, MATRIX, INDICES),
     )
 
     def run(part: tuple[int, int]) -> tuple[Moments, NDArray[np.int64]]:
         mean, scatter, counts = np.zeros(d), np.zeros((d, d)), np.zeros(2, np.int64)
-        fixed = problem.kernels.gradient, problem.data, point, settings.step_size, options
+        fixed = gradient, problem.data, point, settings.step_size, options
         kernel(*fixed, *part, epochs, repeats, stop, mean, scatter, counts)
         return Moments(int(counts[0]), mean, scatter), counts
 

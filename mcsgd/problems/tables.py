@@ -26,10 +26,10 @@ CUSTOM = "custom"
 def make_problem(table: Mapping[str, Any], folder: Path) -> tuple[Problem, dict[str, Any]]:
     """Make the problem that a [problem] section describes; return the section with defaults too.
 
-    `gradient_penalty` makes it `mcsgd.problems.Penalized`. `kind` is a key of `mcsgd.problems.PROBLEMS`; the other keys are that class's arguments. Arrays may
-    stand in the section, or in the file that `data` names. Kind "custom" calls a function of
-    the user's Python file `source`, named by `function` (default "problem"), with the other keys; it
-    returns a Problem.
+    `gradient_penalty` makes it `mcsgd.problems.Penalized`. `kind` is a key of `mcsgd.problems.PROBLEMS`;
+    the other keys are that class's arguments. Arrays may stand in the section, or in the file that
+    `data` names. Kind "custom" calls a function of the user's Python file `source`, named by `function`
+    (default "problem"), with the other keys; it returns a Problem.
 
     Parameters
     ----------

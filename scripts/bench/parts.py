@@ -30,7 +30,7 @@ HEIGHT, ROUNDS = 32, 7
 STEPS = 20_000
 """Steps in one measurement of a part."""
 
-PRODUCTS = {  # of one group of trajectories: rows, terms of a sum, vectors of the result; then the group's size
+PRODUCTS = {  # of a group of trajectories: rows, terms of a sum, vectors of the result; and the group's size
     "logistic": ([(24, 30, 4), (24, 32, 4)], 24),
     "softmax": ([(60, 64, 4), (60, 32, 8)], 6),
     "network": ([(32, 64, 4), (10, 32, 4), (32, 10, 4), (32, 32, 8), (10, 32, 4)], 1),
@@ -134,7 +134,7 @@ def main() -> None:
         shapes, group = PRODUCTS[work.kind]
         repeats = STEPS // group
         parts = [
-            sum(median_seconds(lambda s=s: _products(repeats, *s)) for s in shapes) / (repeats * group),
+            sum(median_seconds(lambda s=s, n=repeats: _products(n, *s)) for s in shapes) / (repeats * group),
             functions(work.kind),
             orders(work.problem.batches),
         ]
