@@ -18,6 +18,7 @@ _HOMES = {
     "Settings": "mcsgd.settings",
     "Verdict": "mcsgd.verdict",
     "compare": "mcsgd.comparison",
+    "control_variate": "mcsgd.correction",
     "integrate": "mcsgd.theory",
     "judge": "mcsgd.verdict",
     "load": "mcsgd.storage",

@@ -14,26 +14,16 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from mcsgd.kernels import draws
 from mcsgd.kernels.jit import INDICES, TABLE, VECTOR, compile_for, first_class
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.moments import EnsembleMoments
+from mcsgd.orders import RESHUFFLED, given_orders, scheme_of
 from mcsgd.problems.base import Array, Problem
 from mcsgd.problems.stepper import Stepper
 from mcsgd.progress import Progress
 from mcsgd.settings import Settings
 
 __all__ = ["Blocks"]
-
-DRAWS = {
-    "random-order": draws.random_order,
-    "reshuffle-examples": draws.reshuffle_examples,
-    "shuffle-once": draws.shuffle_once,
-    "with-replacement": draws.with_replacement,
-    "given-order": draws.given_order,
-    "full-batch": draws.given_order,  # of a single batch
-}
-RESHUFFLED = "reshuffle-examples"
 
 CACHE, CACHE_OF_LANES = 2**21, 2**17
 """Bytes of states and orders worked on at once. The more trajectories, the more meet at the same batch;
@@ -71,7 +61,7 @@ class Blocks:
 
     def moments(self, workers: int, report: Progress) -> EnsembleMoments:
         """Return the moments of the endpoints, merged in the order of the blocks."""
-        d, per_unit = self.problem.parameters, self.settings.trajectories_per_unit
+        d, per_unit = self.problem.parameters, self.settings.trajectories_per_unit(self.problem.batches)
 
         def run(block: slice) -> EnsembleMoments:
             count = block.stop - block.start
@@ -105,7 +95,6 @@ class Blocks:
 def _plan(
     problem: Problem, start: Array, settings: Settings, stepper: Stepper, stop: NDArray[np.int64]
 ) -> Plan:
-    order = settings.order if settings.order else range(problem.batches)
     return Plan(
         start=np.array(start),
         step_size=settings.step_size,
@@ -113,7 +102,7 @@ def _plan(
         examples=problem.examples,
         batch_size=problem.batch_size,
         batches=problem.batches,
-        given=np.array(order, np.int64),
+        given=given_orders(settings, problem.batches),
         reshuffled=settings.sampling == RESHUFFLED,
         paired=settings.design == "reversed-pairs",
         seed=settings.seed,
@@ -141,10 +130,10 @@ def _compile(
     """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
     stepper = problem.stepper(settings.sampling == RESHUFFLED)
     plan = _plan(problem, start, settings, stepper, stop)
-    draw, advance, gradient = DRAWS[settings.sampling], stepper.advance, problem.kernels.gradient
+    draw, advance, gradient = scheme_of(settings), stepper.advance, problem.kernels.gradient
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
     gradient_type = problem.first_class("gradient")
-    draw_type = first_class(draw, index, index, index, types.boolean, INDICES, TABLE, TABLE)
+    draw_type = first_class(draw, index, index, index, types.boolean, TABLE, TABLE, TABLE)
     advance_type = first_class(advance, gradient_type, data_type, VECTOR, INDICES, TABLE, plan_type)
     cube = types.float64[:, :, ::1]
     outputs = (types.float64[:, ::1], cube, cube, types.uint8[::1])

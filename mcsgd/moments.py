@@ -70,7 +70,7 @@ class EnsembleMoments:
     Attributes
     ----------
     units : Moments
-        Of the independent units all of whose trajectories finished: trajectories, or means of pairs.
+        Of the independent units all of whose trajectories finished: trajectories, or means of pairs or sets.
     singles : Moments
         Of the single trajectories in these units.
     left_out : int
@@ -87,7 +87,7 @@ class EnsembleMoments:
         keep = np.repeat((status.reshape(-1, per_unit) == 0).all(axis=1), per_unit)
         left_out = len(keep) - int(np.count_nonzero(keep))
         finished = endpoints[keep] if left_out else endpoints
-        # About an endpoint, where means of pairs are exact to the rounding of the cloud's own width.
+        # About an endpoint, where means of units are exact to the rounding of the cloud's own width.
         reference = finished[0] if len(finished) else start
         deviations = finished - reference
         singles = Moments.of(deviations).shifted(reference - start)

@@ -5,6 +5,8 @@ at position s, in column t; n' is the number of trajectories, padded to whole gr
 the examples are reshuffled it fills `rows` (n, N) too: which examples stand in which batch of
 trajectory t, batch k owning rows[t, k B : (k + 1) B]. The result depends on (seed, trajectory, epoch)
 alone. Under reversed pairs, trajectories 2p and 2p + 1 share stream p and the second goes backwards.
+`given` (rows, m) holds orders that a scheme starts from: one for `given_order`, a set for those of
+`mcsgd.kernels.sets`.
 
 Bounded integers come from 64-bit words by mixed radix: the word is a fraction x in [0, 1); the
 integer part of bound * x is the draw, the rest the next x. A new word is begun before the
@@ -187,7 +189,7 @@ def given_order(seed, first, epoch, paired, given, sequence, rows):
     """Fixed batches in the order given by the user (or 0, 1, ... for a single full batch)."""
     if epoch == 0:
         for s in range(len(sequence)):
-            sequence[s] = given[s]
+            sequence[s] = given[0, s]
 
 
 @jit

@@ -31,7 +31,7 @@ class Plan(NamedTuple):
     examples: int
     batch_size: int
     batches: int
-    given: NDArray[np.int64]  # (batches,): the order of the sampling "given-order"
+    given: NDArray[np.int64]  # (rows, batches): orders to start from; see `mcsgd.kernels.draws`
     reshuffled: bool  # every trajectory has batches of its own, new in every epoch
     paired: bool  # trajectory 2p + 1 visits the batches of trajectory 2p backwards, epoch by epoch
     seed: int

@@ -16,7 +16,7 @@ def draw(scheme, trajectories, epoch=0, batches=4, examples=12, seed=5, given=No
     """Return the sequences (trajectories, batches) and the rows."""
     width = -(-trajectories // 16) * 16
     sequence, rows = np.zeros((batches, width), np.int64), np.zeros((trajectories, examples), np.int64)
-    given = np.arange(batches) if given is None else np.array(given)
+    given = np.array([range(batches) if given is None else given])
     scheme(seed, first, epoch, paired, given, sequence, rows)
     return sequence.T[:trajectories], rows
 
