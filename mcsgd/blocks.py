@@ -14,7 +14,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from mcsgd.kernels.jit import INDICES, TABLE, VECTOR, compile_for, first_class
+from mcsgd.kernels import steps
+from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
+from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.moments import EnsembleMoments
 from mcsgd.orders import RESHUFFLED, given_orders, scheme_of
@@ -97,7 +99,9 @@ def _plan(
 ) -> Plan:
     return Plan(
         start=np.array(start),
-        step_size=settings.step_size,
+        step_sizes=settings.step_sizes,
+        substeps=settings.substeps,
+        momentum=settings.momentum,
         epochs=settings.epochs,
         examples=problem.examples,
         batch_size=problem.batch_size,
@@ -115,6 +119,15 @@ def _plan(
     )
 
 
+def _stepper(problem: Problem, settings: Settings) -> Stepper:
+    """Return the problem's step kernel, or that of another optimiser on its gradient."""
+    d = problem.parameters
+    if settings.optimizer == "adam":
+        data = (problem.data, settings.beta1, settings.beta2, settings.epsilon)
+        return Stepper(steps.adam, data, 3 * d + 1, np.arange(d))
+    return problem.stepper(settings.sampling == RESHUFFLED)
+
+
 def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     """Trajectories side by side: as many as the cache holds, but enough to meet at the same batches."""
     orders = problem.batches + (problem.examples if settings.sampling == RESHUFFLED else 0)
@@ -128,17 +141,17 @@ def _compile(
     problem: Problem, start: Array, settings: Settings, stop: NDArray[np.int64]
 ) -> Callable[..., None]:
     """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
-    stepper = problem.stepper(settings.sampling == RESHUFFLED)
+    stepper = _stepper(problem, settings)
     plan = _plan(problem, start, settings, stepper, stop)
-    draw, advance, gradient = scheme_of(settings), stepper.advance, problem.kernels.gradient
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
-    gradient_type = problem.first_class("gradient")
-    draw_type = first_class(draw, index, index, index, types.boolean, TABLE, TABLE, TABLE)
-    advance_type = first_class(advance, gradient_type, data_type, VECTOR, INDICES, TABLE, plan_type)
+    gradient = problem.pointer("gradient")
+    draw = pointer_to(scheme_of(settings), index, index, index, types.boolean, TABLE, TABLE, TABLE)
+    number = types.float64
+    advance = pointer_to(stepper.advance, gradient.type, data_type, VECTOR, TABLE, TABLE, number, plan_type)
     cube = types.float64[:, :, ::1]
     outputs = (types.float64[:, ::1], cube, cube, types.uint8[::1])
     kernel = compile_for(
-        run_block, advance_type, draw_type, gradient_type, data_type, plan_type, index, *outputs
+        run_block, advance.type, draw.type, gradient.type, data_type, plan_type, index, *outputs
     )
 
     def run(first: int, *arrays: Any) -> None:

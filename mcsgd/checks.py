@@ -91,6 +91,7 @@ class Checks:
         above: float = -math.inf,
         at_least: float = -math.inf,
         at_most: float = math.inf,
+        below: float = math.inf,
     ) -> float:
         """Check a finite real number within bounds."""
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -108,6 +109,8 @@ class Checks:
             self.fail(argument, f"must be >= {at_least:g}, got {number:g}")
         elif number > at_most:
             self.fail(argument, f"must be <= {at_most:g}, got {number:g}")
+        elif number >= below:
+            self.fail(argument, f"must be < {below:g}, got {number:g}")
         return number
 
     def integer(self, argument: str, value: Any, at_least: int, at_most: int = 2**63 - 1) -> int:

@@ -60,7 +60,7 @@ def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
     problem : Problem
     cloud : Ensemble
         Simulated for this problem, with its endpoints kept. Sampling random-order or shuffle-once with
-        independent trajectories, or reshuffle-examples.
+        independent trajectories, or reshuffle-examples; a constant step size, no momentum, no substeps.
 
     Returns
     -------
@@ -112,6 +112,8 @@ def _check(problem: Problem, cloud: Ensemble) -> None:
         checks.fail("cloud", f"must have the endpoints of all trajectories as simulated, got one {what}")
     if settings.sampling not in SAMPLINGS:
         checks.fail("cloud", f"must have sampling {', '.join(SAMPLINGS)}; got {settings.sampling}")
+    elif not settings.plain:
+        checks.fail("cloud", "must be of plain SGD: without momentum, substeps, or a schedule")
     elif settings.sampling != RESHUFFLED and settings.design != "independent":
         unit = cloud.unit_name
         checks.fail("cloud", f"must have independent trajectories: a {unit} has none of this noise left")
@@ -181,16 +183,15 @@ def composition_noise(problem: Problem, settings: Settings, w: Array, jacobian: 
     each = examples.gradients(w)
     g = each.mean(axis=0)
     mean_xi = m * (m - 1) / 2 * examples.hessian_vectors(w, (N * g - each) / max(N - 1, 1)).mean(axis=0)
-    kernels = problem.kernels
-    functions = problem.first_class("gradient"), problem.first_class("hessian_vector")
+    functions = problem.pointer("gradient"), problem.pointer("hessian_vector")
     arguments = VECTOR, TABLE, TABLE, types.int64, problem.data_type, MATRIX, MATRIX
-    loop = compile_for(interactions, *functions, *arguments)
+    loop = compile_for(interactions, *(function.type for function in functions), *arguments)
     point = np.array(w)
 
     def noise(orders: Integers, rows: Integers) -> Array:
         sums, xi = np.empty((2, len(orders), w.size))
         inputs = point, orders, rows, problem.batch_size, problem.data
-        loop(kernels.gradient, kernels.hessian_vector, *inputs, sums, xi)
+        loop(*functions, *inputs, sums, xi)
         return np.asarray((eps**2 * (xi - mean_xi) - eps * (sums - m * g)) @ jacobian.T)
 
     return noise

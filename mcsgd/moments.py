@@ -31,15 +31,18 @@ class Moments:
     scatter: Array
 
     @classmethod
-    def of(cls, rows: Array) -> Moments:
-        """Return the moments of the rows (n, d), taken about the first row so that nothing cancels."""
+    def of(cls, rows: Array, origin: Array | float = 0.0) -> Moments:
+        """Return the moments of rows - origin, (n, d), taken about the first row so that nothing cancels."""
         n, d = rows.shape
         if n == 0:
             return cls(0, np.zeros(d), np.zeros((d, d)))
-        deviations = rows - rows[0]
-        shift = deviations.mean(axis=0)
+        # By columns: NumPy is slow along rows of a few numbers.
+        deviations = np.array(rows.T, order="C")
+        first = deviations[:, :1].copy()
+        deviations -= first
+        shift = deviations.mean(axis=1, keepdims=True)
         deviations -= shift
-        return cls(n, rows[0] + shift, deviations.T @ deviations)
+        return cls(n, first[:, 0] - origin + shift[:, 0], deviations @ deviations.T)
 
     def shifted(self, by: Array) -> Moments:
         """Return the moments of the sample moved by a vector (d,)."""
@@ -84,16 +87,17 @@ class EnsembleMoments:
     @classmethod
     def of(cls, endpoints: Array, status: NDArray[np.uint8], start: Array, per_unit: int) -> EnsembleMoments:
         """Return the moments of endpoints (n, d) with their status (n,), `per_unit` of them a unit."""
-        keep = np.repeat((status.reshape(-1, per_unit) == 0).all(axis=1), per_unit)
-        left_out = len(keep) - int(np.count_nonzero(keep))
-        finished = endpoints[keep] if left_out else endpoints
-        # About an endpoint, where means of units are exact to the rounding of the cloud's own width.
-        reference = finished[0] if len(finished) else start
-        deviations = finished - reference
-        singles = Moments.of(deviations).shifted(reference - start)
+        finished, left_out = endpoints, 0
+        if status.any():
+            keep = np.repeat((status.reshape(-1, per_unit) == 0).all(axis=1), per_unit)
+            finished = endpoints[keep]
+            left_out = len(endpoints) - len(finished)
+        singles = Moments.of(finished, start)
         if per_unit == 1:
             return cls(singles, singles, left_out)
-        units = Moments.of(deviations.reshape(-1, per_unit, start.size).mean(axis=1))
+        # About an endpoint, where means of units are exact to the rounding of the cloud's own width.
+        reference = finished[0] if len(finished) else start
+        units = Moments.of((finished - reference).reshape(-1, per_unit, start.size).mean(axis=1))
         return cls(units.shifted(reference - start), singles, left_out)
 
     def merged(self, other: EnsembleMoments) -> EnsembleMoments:

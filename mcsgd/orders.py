@@ -11,6 +11,7 @@ from mcsgd.designs import balanced_orders
 from mcsgd.kernels import draws, sets
 from mcsgd.kernels.draws import GROUP
 from mcsgd.problems.base import Problem
+from mcsgd.ranked import ranked_permutations
 from mcsgd.settings import Settings
 
 Integers: TypeAlias = NDArray[np.int64]
@@ -18,6 +19,9 @@ Integers: TypeAlias = NDArray[np.int64]
 __all__ = ["RESHUFFLED", "draw_orders", "given_orders", "scheme_of"]
 
 RESHUFFLED = "reshuffle-examples"
+
+RANKED_FROM = 2**16
+"""Trajectories for which a table of all permutations pays."""
 
 SCHEMES = {
     "random-order": draws.random_order,
@@ -40,10 +44,14 @@ def scheme_of(settings: Settings) -> Any:
 
 
 def given_orders(settings: Settings, batches: int) -> Integers:
-    """Return the orders (rows, batches) that the scheme starts from."""
+    """Return what the scheme starts from; see `mcsgd.kernels.draws`."""
     if settings.design == "balanced":
         return balanced_orders(batches)
-    return np.array([settings.order or range(batches)], np.int64)
+    if scheme_of(settings) is draws.given_order:
+        return np.array([settings.order or range(batches)], np.int64)
+    if settings.sampling == "random-order" and settings.trajectories >= RANKED_FROM:
+        return ranked_permutations(batches)[None]
+    return np.empty((1, 0), np.int64)
 
 
 def draw_orders(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcsgd.checks import Checks
 from mcsgd.designs import set_size
@@ -74,12 +75,35 @@ ORDERED = ("random-order", "shuffle-once")
 """Samplings of fixed batches, each once, in a random order: those with balanced sets."""
 
 SECTIONS = {
-    "sgd": ("step_size", "epochs", "sampling", "order"),
+    "sgd": (
+        "step_size",
+        "schedule",
+        "epochs",
+        "sampling",
+        "order",
+        "substeps",
+        "momentum",
+        "optimizer",
+        "beta1",
+        "beta2",
+        "epsilon",
+    ),
     "ensemble": ("trajectories", "seed", "design", "snapshots", "paths"),
 }
 """The sections of an experiment file, and of a run's metadata, that hold the settings."""
 
+OPTIMIZERS = {
+    "sgd": "w - eps g; with momentum beta, heavy ball: w + v, v = beta v - eps g",
+    "adam": "full-batch Adam (Kingma and Ba 2015), with epsilon inside the root",
+}
+
+SCHEDULES = {
+    "constant": "the same step size in all epochs",
+    "cosine": "step_size (1 + cos(pi e / epochs)) / 2 in epoch e = 0, ..., epochs - 1",
+}
+
 STEP_SIZE_LIMIT = 1e6
+MOST_SCHEDULED = 10**7
 COPIES = 3  # of the cloud, that its statistics make
 
 
@@ -91,6 +115,8 @@ class Settings:
     ----------
     step_size : float
         eps > 0 (at most 1e6: rescale the loss beyond that).
+    schedule : str or sequence of float
+        A key of `SCHEDULES`, or a factor > 0 on the step size for each epoch.
     epochs : int
         Passes through the data, each of m steps and flow time m eps (with full-batch: 1 step, eps).
     trajectories : int
@@ -104,6 +130,15 @@ class Settings:
         `mcsgd.designs.set_size` of the number of batches.
     order : sequence of int
         For given-order: every batch index 0..m-1 once.
+    substeps : int
+        Steps of step_size / substeps on each batch before the next.
+    momentum : float
+        0 <= beta < 1, of heavy ball: v = beta v - eps g, w = w + v, from v = 0, kept across epochs.
+    optimizer : str
+        A key of `OPTIMIZERS`; adam needs sampling full-batch.
+    beta1, beta2, epsilon : float
+        Of Adam: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, and the step
+        -eps m' / sqrt(v' + epsilon) with m' = m / (1 - beta1^t), v' = v / (1 - beta2^t).
     snapshots : sequence of int
         Epochs (1..epochs) after which the parameters are kept.
     paths : int
@@ -124,6 +159,13 @@ class Settings:
     order: Sequence[int] = ()
     snapshots: Sequence[int] = ()
     paths: int = 0
+    schedule: str | Sequence[float] = "constant"
+    substeps: int = 1
+    momentum: float = 0.0
+    optimizer: str = "sgd"
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
         checks = Checks()
@@ -137,6 +179,13 @@ class Settings:
             "order": _integers(checks, "order", self.order, at_least=0),
             "snapshots": _integers(checks, "snapshots", self.snapshots, at_least=1),
             "paths": checks.integer("paths", self.paths, at_least=0),
+            "schedule": _schedule(checks, self.schedule),
+            "substeps": checks.integer("substeps", self.substeps, at_least=1),
+            "momentum": checks.number("momentum", self.momentum, at_least=0, below=1),
+            "optimizer": checks.choice("optimizer", self.optimizer, OPTIMIZERS),
+            "beta1": checks.number("beta1", self.beta1, at_least=0, below=1),
+            "beta2": checks.number("beta2", self.beta2, at_least=0, below=1),
+            "epsilon": checks.number("epsilon", self.epsilon, above=0),
         }
         if not checks.issues:
             _check_together(checks, **checked)
@@ -169,7 +218,8 @@ class Settings:
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> Settings:
         """Return the settings that `as_tables` gave."""
-        return cls(**{name: tables[section][name] for section, names in SECTIONS.items() for name in names})
+        given = {name: value for section in SECTIONS for name, value in tables[section].items()}
+        return cls(**given)
 
     def partition(self, problem: Problem) -> Problem:
         """Return the problem in the batches that this sampling steps on: one batch for full-batch."""
@@ -206,9 +256,27 @@ class Settings:
         rows = self.trajectories * (1 + len(self.snapshots)) + self.paths * (steps + 1)
         return 8 * problem.parameters * rows
 
+    @property
+    def step_sizes(self) -> NDArray[np.float64]:
+        """The step size in each epoch, (epochs,), or (1,) if it is the same in all."""
+        if self.schedule == "constant":
+            return np.array([self.step_size])
+        if self.schedule == "cosine":
+            factors = (1 + np.cos(np.pi * np.arange(self.epochs) / self.epochs)) / 2
+        else:
+            factors = np.array(self.schedule, float)
+        return np.asarray(self.step_size * factors)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step is w - eps g with one step size throughout: the setting of most of the theory."""
+        return (self.schedule, self.substeps, self.momentum, self.optimizer) == ("constant", 1, 0.0, "sgd")
+
     def flow_time(self, problem: Problem) -> float:
-        """Return the flow time of the whole run, epochs * m * eps."""
-        return self.epochs * self.partition(problem).batches * self.step_size
+        """Return the flow time of the whole run: m times the sum of the step sizes over the epochs."""
+        sizes = self.step_sizes
+        total = self.epochs * self.step_size if len(sizes) == 1 else float(sizes.sum())
+        return self.partition(problem).batches * total
 
 
 def _integers(checks: Checks, argument: str, values: Any, at_least: int) -> tuple[int, ...]:
@@ -233,6 +301,12 @@ def _check_sets(checks: Checks, trajectories: int, batches: int) -> None:
         )
 
 
+def _schedule(checks: Checks, value: Any) -> str | tuple[float, ...]:
+    if isinstance(value, str) or not np.iterable(value):
+        return checks.choice("schedule", value, SCHEDULES)
+    return tuple(checks.number(f"schedule[{i}]", v, above=0) for i, v in enumerate(value))
+
+
 def _check_together(
     checks: Checks,
     *,
@@ -243,9 +317,23 @@ def _check_together(
     order: tuple[int, ...],
     snapshots: tuple[int, ...],
     paths: int,
+    schedule: str | tuple[float, ...],
+    substeps: int,
+    momentum: float,
+    optimizer: str,
     **_: Any,
 ) -> None:
     """Checks that concern two settings at once."""
+    if isinstance(schedule, tuple) and len(schedule) != epochs:
+        checks.fail("schedule", f"must hold a factor for each of the {epochs} epochs, got {len(schedule)}")
+    if schedule != "constant" and epochs > MOST_SCHEDULED:
+        checks.fail("schedule", f"is for at most {MOST_SCHEDULED} epochs, got {epochs}")
+    if momentum and substeps > 1:
+        checks.fail("substeps", f"do not go with momentum, got {substeps} and momentum {momentum:g}")
+    if optimizer == "adam" and sampling != "full-batch":
+        checks.fail("optimizer", f"adam is for sampling full-batch, got {sampling}")
+    if optimizer == "adam" and (momentum or substeps > 1):
+        checks.fail("optimizer", "adam goes without momentum and substeps")
     if design == "reversed-pairs" and trajectories % 2:
         checks.fail("trajectories", f"must be even with design reversed-pairs, got {trajectories}")
     if design == "reversed-pairs" and not SAMPLINGS[sampling].random:

@@ -180,6 +180,9 @@ def test_one_batch():
     [
         ({"sampling": "with-replacement"}, "cloud: must have sampling random-order, .* got with-replacement"),
         ({"sampling": "full-batch"}, "cloud: must have sampling random-order"),
+        ({"momentum": 0.5}, "cloud: must be of plain SGD"),
+        ({"substeps": 2}, "cloud: must be of plain SGD"),
+        ({"schedule": (0.5,)}, "cloud: must be of plain SGD"),
         ({"design": "reversed-pairs"}, "cloud: must have independent trajectories: a pair has none"),
         ({"design": "balanced"}, "cloud: must have independent trajectories: a set has none"),
     ],

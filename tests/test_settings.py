@@ -45,6 +45,16 @@ SETS = {"design": "balanced"}
         ("snapshots", (1, 1), "must be ascending epochs in 1..3, got [1, 1]"),
         ("snapshots", (1, 4), "must be ascending epochs in 1..3, got [1, 4]"),
         ("paths", -1, "must be >= 0, got -1"),
+        ("schedule", "cosin", "got 'cosin', did you mean cosine?"),
+        ("schedule[1]", (1.0, 0.0, 1.0), "must be > 0, got 0"),
+        ("schedule", (1.0, 0.5), "must hold a factor for each of the 3 epochs, got 2"),
+        ("substeps", 0, "must be >= 1, got 0"),
+        ("momentum", 1.0, "must be < 1, got 1"),
+        ("momentum", -0.1, "must be >= 0, got -0.1"),
+        ("optimizer", "adm", "got 'adm', did you mean adam?"),
+        ("optimizer", "adam", "is for sampling full-batch, got random-order"),
+        ("beta1", 1.0, "must be < 1, got 1"),
+        ("epsilon", 0.0, "must be > 0, got 0"),
         ("paths", 1001, "must be <= trajectories, 1000; got 1001"),
     ],
 )
@@ -74,6 +84,11 @@ def test_wrong_value(field, value, expected):
         ({**ORDER, **SETS}, "design: balanced needs fixed batches in a random order"),
         ({"order": (1, 0)}, "order: belongs to sampling given-order, got sampling random-order"),
         ({"sampling": "given-order"}, "order: is needed with sampling given-order"),
+        ({"momentum": 0.5, "substeps": 2}, "substeps: do not go with momentum, got 2 and momentum 0.5"),
+        (
+            {"optimizer": "adam", "sampling": "full-batch", "momentum": 0.5},
+            "optimizer: adam goes without momentum",
+        ),
     ],
 )
 def test_values_that_do_not_go_together(settings, expected):

@@ -12,6 +12,7 @@ from mcsgd.problems import (
     LogisticRegression,
     Problem,
     Quadratic,
+    ScalarFactorization,
     SoftmaxRegression,
     TanhNetwork,
 )
@@ -46,6 +47,68 @@ def test_against_plain_reference(problem, trajectories):
         w = w0
         for e in range(2):
             w = epoch(problem, w, 0.1, permutation(9, t, e, problem.batches))
+        assert_close(cloud.endpoints[t], w)
+
+
+@pytest.mark.parametrize("paths", [0, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"momentum": 0.7},
+        {"substeps": 3},
+        {"schedule": [1.0, 0.5, 2.0]},
+        {"schedule": "cosine", "momentum": 0.4},
+    ],
+    ids=str,
+)
+def test_ways_to_step_against_plain_reference(problem, options, paths):
+    w0, epochs, n, eps = start_of(problem), 3, options.get("substeps", 1), 0.05
+    settings = Settings(eps, epochs=epochs, trajectories=9, seed=2, paths=paths, **options)
+    cloud = simulate(problem, w0, settings)
+    factors = {"cosine": [1.0, 0.75, 0.25]}.get(settings.schedule, options.get("schedule", [1.0] * 3))
+    for t in (0, 8):
+        w, v, path = w0, np.zeros_like(w0), [w0]
+        for e in range(epochs):
+            for k in permutation(2, t, e, problem.batches):
+                for _ in range(n):
+                    v = settings.momentum * v - eps * factors[e] / n * problem.gradient(w, k)
+                    w = w + v
+                path.append(w)
+        assert_close(cloud.endpoints[t], w)
+        if t < paths:
+            assert_close(cloud.paths[t], np.array(path))
+
+
+def test_adam_against_plain_reference(problem):
+    w0 = start_of(problem)
+    settings = Settings(0.03, epochs=5, trajectories=2, sampling="full-batch", optimizer="adam", beta2=0.95)
+    w, m, v = w0, 0.0, 0.0
+    for t in range(1, 6):
+        g = problem.gradient(w, np.arange(problem.examples))
+        m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g**2
+        w = w - 0.03 * (m / (1 - 0.9**t)) / np.sqrt(v / (1 - 0.95**t) + 1e-8)
+    for endpoint in simulate(problem, w0, settings).endpoints:
+        np.testing.assert_allclose(endpoint, w, rtol=0, atol=1e-9)  # the root magnifies rounding near g = 0
+
+
+@pytest.mark.parametrize("batches", [15, 16, 17, 70])
+@pytest.mark.parametrize("kind", ["toy", "quadratic", "linear"])
+def test_lanes_with_few_and_many_batches(kind, batches):
+    """Numbers of up to 16 batches are looked up in registers, else gathered."""
+    rng = np.random.default_rng(3)
+    N = 2 * batches - 1  # the last batch is smaller
+    A, c = rng.normal(size=(N, 3, 3)), rng.normal(size=(N, 3))
+    problem = {
+        "toy": lambda: ScalarFactorization(rng.normal(size=N), rng.normal(size=N), 2),
+        "quadratic": lambda: Quadratic(A @ A.transpose(0, 2, 1), c, 2),
+        "linear": lambda: LinearRegression(c, A[:, 0, 0], 2, l2=0.1),
+    }[kind]()
+    w0 = start_of(problem)
+    cloud = simulate(problem, w0, Settings(0.02, epochs=2, trajectories=35, seed=4))
+    for t in (0, 8, 34):
+        w = w0
+        for e in range(2):
+            w = epoch(problem, w, 0.02, permutation(4, t, e, batches))
         assert_close(cloud.endpoints[t], w)
 
 

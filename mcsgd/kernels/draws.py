@@ -5,13 +5,14 @@ at position s, in column t; n' is the number of trajectories, padded to whole gr
 the examples are reshuffled it fills `rows` (n, N) too: which examples stand in which batch of
 trajectory t, batch k owning rows[t, k B : (k + 1) B]. The result depends on (seed, trajectory, epoch)
 alone. Under reversed pairs, trajectories 2p and 2p + 1 share stream p and the second goes backwards.
-`given` (rows, m) holds orders that a scheme starts from: one for `given_order`, a set for those of
-`mcsgd.kernels.sets`.
 
 Bounded integers come from 64-bit words by mixed radix: the word is a fraction x in [0, 1); the
 integer part of bound * x is the draw, the rest the next x. A new word is begun before the
 product of the bounds would pass 2^33, so no outcome's probability is off by more than 2^-31 of
 itself per word; one 128-bit block gives a whole permutation of m <= 20.
+
+`given` (rows, ...) is what a scheme starts from: the order of `given_order`, (1, m); for random orders of
+few batches, all of them ranked, (1, m!), or nothing, (1, 0); a set (S, m) for `mcsgd.kernels.sets`.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ import numpy as np
 
 from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.philox import random_words
-from mcsgd.kernels.simd import LANES, counting, load, splat, store
+from mcsgd.kernels.simd import LANES, counting, gather, load, scatter, splat, store
 
 STREAM_VERSION = 1
 """Changes whenever the same (seed, trajectory, epoch) would give another order."""
 
 MASK, SHIFT = 0xFFFFFFFF, 32
 WORD_CAPACITY = 2**33
+IDENTITY = np.int64(-0x123456789ABCDF0)  # 0xFEDCBA9876543210
 GROUP, LOG_GROUP = 2 * LANES, 4  # streams at a time
 MOST_PACKED = 16  # numbers 0..15 of four bits each fill a 64-bit word
+MOST_RANKED = 8  # 8! words still fit into the second cache
 
 
 @inline
@@ -49,6 +52,28 @@ def swap_packed(packed, last, pick):
     return packed ^ (change << here) ^ (change << there)
 
 
+@inline
+def store_packed(packed, more_packed, size, orders, column, step):
+    """Write the permutations of GROUP streams; arguments as `shuffle`."""
+    for i in range(size):
+        at = i * step + column
+        store(orders, at, (packed >> splat(4 * i)) & splat(15))
+        store(orders, at + LANES, (more_packed >> splat(4 * i)) & splat(15))
+
+
+@jit
+def shuffle_ranked(seed, stream, epoch, size, ranked, orders, column, step):
+    """`shuffle` for size <= 8, by a table of all permutations; the same as without it.
+
+    The whole part of size! x is the number whose digits `shuffle_packed` draws from the fraction x: the rank.
+    """
+    words, _ = random_words(seed, splat(stream) + counting(), epoch, 0)
+    more_words, _ = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
+    packed = gather(ranked, 0, digit(words, ranked.size)[0])
+    more_packed = gather(ranked, 0, digit(more_words, ranked.size)[0])
+    store_packed(packed, more_packed, size, orders, column, step)
+
+
 @jit
 def shuffle_packed(seed, stream, epoch, size, orders, column, step):
     """`shuffle` for size <= 16, of 16 streams: a permutation is a word of four-bit numbers, in a register.
@@ -57,7 +82,7 @@ def shuffle_packed(seed, stream, epoch, size, orders, column, step):
     """
     words, spares = random_words(seed, splat(stream) + counting(), epoch, 0)
     more_words, more_spares = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
-    packed = splat(np.int64(-0x123456789ABCDF0))  # 0xFEDCBA9876543210
+    packed = splat(IDENTITY)
     more_packed = packed
     used = 1
     for last in range(size - 1, 0, -1):
@@ -70,10 +95,7 @@ def shuffle_packed(seed, stream, epoch, size, orders, column, step):
         more_pick, more_words = digit(more_words, bound)
         packed = swap_packed(packed, last, pick)
         more_packed = swap_packed(more_packed, last, more_pick)
-    for i in range(size):
-        at = i * step + column
-        store(orders, at, (packed >> splat(4 * i)) & splat(15))
-        store(orders, at + LANES, (more_packed >> splat(4 * i)) & splat(15))
+    store_packed(packed, more_packed, size, orders, column, step)
 
 
 @jit
@@ -90,9 +112,12 @@ def shuffle(seed, stream, epoch, size, orders, column, step):
 
 @jit
 def shuffle_long(seed, stream, epoch, size, orders, column, step):
-    """`shuffle` of any size: in memory, in a table (size, GROUP) that stays in the first cache."""
-    # Unsigned places, so that numba does not look for negative ones.
-    table, places = np.empty(size * GROUP, np.int64), np.empty(GROUP, np.uint64)
+    """`shuffle` of any size: in memory, in a table (size, GROUP) that stays in the first cache.
+
+    What is picked is final, so it goes to `orders` at once, and the last number fills its place. All is
+    read before anything is written: reads wait for scattered writes.
+    """
+    table = np.empty(size * GROUP, np.int64)
     for i in range(size):
         store(table, i * GROUP, splat(i))
         store(table, i * GROUP + LANES, splat(i))
@@ -113,14 +138,18 @@ def shuffle_long(seed, stream, epoch, size, orders, column, step):
         used *= bound
         pick, words = digit(words, bound)
         more_pick, more_words = digit(more_words, bound)
-        store(places, 0, (pick << splat(LOG_GROUP)) + counting())
-        store(places, LANES, (more_pick << splat(LOG_GROUP)) + counting() + splat(LANES))
-        for lane in range(GROUP):
-            here, there = np.uint64(last * GROUP + lane), places[lane]
-            table[here], table[there] = table[there], table[here]
-    for i in range(size):
-        store(orders, i * step + column, load(table, i * GROUP))
-        store(orders, i * step + column + LANES, load(table, i * GROUP + LANES))
+        there, more_there = (
+            (pick << splat(LOG_GROUP)) + counting(),
+            (more_pick << splat(LOG_GROUP)) + counting(),
+        )
+        picked, more_picked = gather(table, 0, there), gather(table, LANES, more_there)
+        moved, more_moved = load(table, last * GROUP), load(table, last * GROUP + LANES)
+        scatter(table, 0, there, moved)
+        scatter(table, LANES, more_there, more_moved)
+        store(orders, last * step + column, picked)
+        store(orders, last * step + column + LANES, more_picked)
+    store(orders, column, load(table, 0))
+    store(orders, column + LANES, load(table, LANES))
 
 
 @jit
@@ -135,26 +164,29 @@ def choose(seed, stream, epoch, size, orders, column, step):
 
 
 @jit
-def orders_of(replacing, seed, stream, epoch, size, orders, column, step):
+def orders_of(replacing, seed, stream, epoch, size, ranked, orders, column, step):
     """Draw the orders of GROUP streams; arguments as `shuffle`."""
     if replacing:
         choose(seed, stream, epoch, size, orders, column, step)
+    elif ranked.size > 0:
+        shuffle_ranked(seed, stream, epoch, size, ranked, orders, column, step)
     else:
         shuffle(seed, stream, epoch, size, orders, column, step)
 
 
 @jit
-def fixed_batches(replacing, seed, first, epoch, paired, sequence):
+def fixed_batches(replacing, seed, first, epoch, paired, given, sequence):
     """Visit fixed batches in the orders drawn by `orders_of`."""
     m, width = sequence.shape
+    ranked = given.reshape(-1)
     if not paired:
         flat = sequence.reshape(-1)
         for column in range(0, width, GROUP):
-            orders_of(replacing, seed, first + column, epoch, m, flat, column, width)
+            orders_of(replacing, seed, first + column, epoch, m, ranked, flat, column, width)
         return
     orders = np.empty(m * GROUP, np.int64)
     for stream in range(first // 2, (first + width - 1) // 2 + 1, GROUP):
-        orders_of(replacing, seed, stream, epoch, m, orders, 0, GROUP)
+        orders_of(replacing, seed, stream, epoch, m, ranked, orders, 0, GROUP)
         for lane in range(GROUP):
             t = 2 * (stream + lane) - first
             for s in range(m):
@@ -168,13 +200,13 @@ def fixed_batches(replacing, seed, first, epoch, paired, sequence):
 @jit
 def random_order(seed, first, epoch, paired, given, sequence, rows):
     """Fixed batches, each once, in a fresh uniformly random order every epoch."""
-    fixed_batches(False, seed, first, epoch, paired, sequence)
+    fixed_batches(False, seed, first, epoch, paired, given, sequence)
 
 
 @jit
 def with_replacement(seed, first, epoch, paired, given, sequence, rows):
     """As many independent uniform draws from the fixed batches as there are batches."""
-    fixed_batches(True, seed, first, epoch, paired, sequence)
+    fixed_batches(True, seed, first, epoch, paired, given, sequence)
 
 
 @jit

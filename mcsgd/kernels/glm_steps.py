@@ -44,7 +44,7 @@ def residuals(z, at, y, y_at, size):
 
 
 @inline
-def step_group(state, bases, count, batch, work, plan, l2, family):
+def step_group(state, bases, count, batch, work, step_size, plan, l2, family):
     """Step `count` <= GROUP trajectories, whose states begin at `bases`, on one batch."""
     z, z_bases, g = work
     height, width = batch.height, batch.width
@@ -57,7 +57,7 @@ def step_group(state, bases, count, batch, work, plan, l2, family):
             residuals(z, i * height, batch.Y, batch.y_at, height)
     multiply(z, z_bases, count, 1, batch.X, batch.at, width, batch.size, width // LANES, g, 0, width)
     for i in range(count):
-        descend(state, bases[i], g, i * width, width, plan.step_size, l2, 1.0 / batch.size)
+        descend(state, bases[i], g, i * width, width, step_size, l2, 1.0 / batch.size)
 
 
 @inline
@@ -67,27 +67,29 @@ def workspace(height, width):
 
 
 @jit
-def fixed_batches(gradient, data, state, visited, rows, plan):
+def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, Y, sizes, l2, family = data
-    order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
     work, bases = workspace(X.shape[1], X.shape[2]), np.empty(GROUP, np.int64)
-    for k in range(plan.batches):
-        batch = fixed_batch(X, XT, Y, sizes, k)
-        for begin in range(starts[k], starts[k + 1], GROUP):
-            count = min(GROUP, starts[k + 1] - begin)
-            for i in range(count):
-                bases[i] = order[begin + i] * plan.state_size
-            step_group(state, bases, count, batch, work, plan, l2, family)
+    for visited in visits:
+        order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
+        for k in range(plan.batches):
+            batch = fixed_batch(X, XT, Y, sizes, k)
+            for begin in range(starts[k], starts[k + 1], GROUP):
+                count = min(GROUP, starts[k + 1] - begin)
+                for i in range(count):
+                    bases[i] = order[begin + i] * plan.state_size
+                step_group(state, bases, count, batch, work, step_size, plan, l2, family)
 
 
 @jit
-def reshuffled_examples(gradient, data, state, visited, rows, plan):
+def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on batches of their own."""
     X, _, Y, sizes, l2, family = data
     work, bases = workspace(sizes[0], X.shape[1]), np.empty(1, np.int64)
     packed = empty_batch(sizes[0], X.shape[1], 1)
     for t in range(state.size // plan.state_size):
-        batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
         bases[0] = t * plan.state_size
-        step_group(state, bases, 1, batch, work, plan, l2, family)
+        for visited in visits:
+            batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
+            step_group(state, bases, 1, batch, work, step_size, plan, l2, family)

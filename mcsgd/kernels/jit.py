@@ -9,7 +9,7 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["cache_directory", "compile_for", "first_class", "inline", "jit", "user_jit"]
+__all__ = ["cache_directory", "compile_for", "inline", "jit", "user_jit"]
 
 # nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
 # No fastmath: it folds isfinite() to True, and divergence would go unseen.
@@ -37,17 +37,6 @@ def user_jit(function: Callable[..., Any]) -> Any:
 def inline(function: Callable[..., Any]) -> Any:
     """Compile as `jit`, and put the machine code into the caller's: for a few lines on vector values."""
     return numba.njit(**_OPTIONS, forceinline=True)(function)
-
-
-def first_class(function: Any, *arguments: Any, returns: Any = types.void) -> Any:
-    """Compile a jitted function for the given numba types; return its first-class function type.
-
-    A jitted function passed as such makes its caller a new specialisation, compiled anew in every
-    process; as a first-class function it is a plain pointer, and the caller stays in the disk cache.
-    """
-    signature = returns(*arguments)
-    function.compile(signature.args)
-    return types.FunctionType(signature)
 
 
 @cache

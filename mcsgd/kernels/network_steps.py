@@ -106,7 +106,7 @@ def place_rows(bases, count, start, step):
 
 
 @inline
-def step(state, at, batch, hidden, output, work, plan, l2):
+def step(state, at, batch, hidden, output, work, step_size, plan, l2):
     """Step the trajectory whose state begins at `at` on one batch."""
     bases, a, turned, o, e, g, weights = work
     size, height, width, vectors = batch.size, batch.height, batch.width, batch.height // LANES
@@ -133,27 +133,29 @@ def step(state, at, batch, hidden, output, work, plan, l2):
             transpose(a, i * height + v, height, turned, v * wide + i, wide)
     multiply(o, bases, outputs, 1, turned, 0, wide, size, wide // LANES, g, W2, wide)
     sums_of_rows(o, outputs, height, g, b2)
-    descend(state, at, g, 0, plan.state_size, plan.step_size, l2, 1.0)
+    descend(state, at, g, 0, plan.state_size, step_size, l2, 1.0)
 
 
 @jit
-def fixed_batches(gradient, data, state, visited, rows, plan):
+def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, Y, sizes, hidden, output, l2 = data
-    order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
     work = workspace(plan.state_size, X.shape[1], hidden, Y.shape[1])
-    for k in range(plan.batches):
-        batch = fixed_batch(X, XT, Y, sizes, k)
-        for i in range(starts[k], starts[k + 1]):
-            step(state, order[i] * plan.state_size, batch, hidden, output, work, plan, l2)
+    for visited in visits:
+        order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
+        for k in range(plan.batches):
+            batch = fixed_batch(X, XT, Y, sizes, k)
+            for i in range(starts[k], starts[k + 1]):
+                step(state, order[i] * plan.state_size, batch, hidden, output, work, step_size, plan, l2)
 
 
 @jit
-def reshuffled_examples(gradient, data, state, visited, rows, plan):
+def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on batches of their own."""
     X, _, Y, sizes, hidden, output, l2 = data
     work = workspace(plan.state_size, sizes[0], hidden, Y.shape[1])
     packed = empty_batch(sizes[0], X.shape[1], Y.shape[1])
     for t in range(state.size // plan.state_size):
-        batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
-        step(state, t * plan.state_size, batch, hidden, output, work, plan, l2)
+        for visited in visits:
+            batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
+            step(state, t * plan.state_size, batch, hidden, output, work, step_size, plan, l2)

@@ -31,7 +31,9 @@ __all__ = [
     "fma",
     "gather",
     "load",
+    "lookup",
     "magnitude",
+    "scatter",
     "select",
     "splat",
     "store",
@@ -214,6 +216,18 @@ def every(typing_context, mask):
     return types.boolean(MASK), build
 
 
+def _lane_pointers(context, builder, lanes, array, place):
+    """Return pointers to array[first + index], lane by lane; place = (array's value, first, index)."""
+    data, first, index = place
+    start = element_pointer(context, builder, array, data, first, lanes.llvm.element)
+    offsets = builder.mul(index, splat_value(builder, INT64(8)))
+    addresses = builder.add(splat_value(builder, builder.ptrtoint(start, INT64)), offsets)
+    return builder.inttoptr(addresses, ir.VectorType(lanes.llvm.element.as_pointer(), LANES))
+
+
+EVERYWHERE = ir.Constant(MASK.llvm, [ir.Constant(ir.IntType(1), 1)] * LANES)
+
+
 @intrinsic
 def gather(typing_context, array, offset, index):
     """Return array[offset + index] lane by lane."""
@@ -222,19 +236,51 @@ def gather(typing_context, array, offset, index):
         return None
 
     def build(context, builder, sig, args):
-        data, first, places = args
-        start = element_pointer(context, builder, array, data, first, lanes.llvm.element)
-        start = builder.ptrtoint(start, INT64)
-        size = splat_value(builder, INT64(8))
-        addresses = builder.add(splat_value(builder, start), builder.mul(places, size))
-        pointers = builder.inttoptr(addresses, ir.VectorType(lanes.llvm.element.as_pointer(), LANES))
-        everywhere = ir.Constant(MASK.llvm, [ir.Constant(ir.IntType(1), 1)] * LANES)
+        pointers = _lane_pointers(context, builder, lanes, array, args)
         kind = "f64" if lanes == F8 else "i64"
         nothing = ir.Constant(lanes.llvm, ir.Undefined)
-        arguments = [pointers, INT32(8), everywhere, nothing]
+        arguments = [pointers, INT32(8), EVERYWHERE, nothing]
         return call(builder, f"llvm.masked.gather.v8{kind}.v8p0", lanes.llvm, arguments)
 
     return lanes(array, types.intp, I8), build
+
+
+@intrinsic
+def scatter(typing_context, array, offset, index, values):
+    """Write array[offset + index] lane by lane; of equal places, the last lane's value stays."""
+    lanes = _lanes_of(array)
+    if lanes is None or lanes != values or index != I8:
+        return None
+
+    def build(context, builder, sig, args):
+        *place, vector = args
+        pointers = _lane_pointers(context, builder, lanes, array, place)
+        kind = "f64" if lanes == F8 else "i64"
+        arguments = [vector, pointers, INT32(8), EVERYWHERE]
+        call(builder, f"llvm.masked.scatter.v8{kind}.v8p0", ir.VoidType(), arguments)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, I8, values), build
+
+
+@intrinsic
+def lookup(typing_context, table, offset, index):
+    """Return table[offset + index] lane by lane, 0 <= index < 16: from registers where there is AVX-512."""
+    if _lanes_of(table) != F8 or index != I8:
+        return None
+
+    def build(context, builder, sig, args):
+        data, first, places = args
+        if "+avx512f" not in context.codegen().magic_tuple()[2]:
+            pointers = _lane_pointers(context, builder, F8, table, args)
+            arguments = [pointers, INT32(8), EVERYWHERE, ir.Constant(F8.llvm, ir.Undefined)]
+            return call(builder, "llvm.masked.gather.v8f64.v8p0", F8.llvm, arguments)
+        low = element_pointer(context, builder, table, data, first, F8.llvm)
+        high = builder.gep(low, [INT64(1)])
+        low, high = builder.load(low, align=8), builder.load(high, align=8)
+        return call(builder, "llvm.x86.avx512.vpermi2var.pd.512", F8.llvm, [low, places, high])
+
+    return F8(table, types.intp, I8), build
 
 
 @intrinsic

@@ -50,7 +50,7 @@ def softmax_slopes(z, at, classes, batch, weights):
 
 
 @inline
-def step_group(state, starts, count, batch, classes, work, plan, l2):
+def step_group(state, starts, count, batch, classes, work, step_size, plan, l2):
     """Step `count` trajectories, whose states begin at `starts`, on one batch."""
     bases, z, z_bases, g, weights = work
     height, width, size = batch.height, batch.width, plan.state_size
@@ -64,7 +64,7 @@ def step_group(state, starts, count, batch, classes, work, plan, l2):
         softmax_slopes(z, i * classes * height, classes, batch, weights)
     multiply(z, z_bases, rows, 1, batch.X, batch.at, width, batch.size, width // LANES, g, 0, width)
     for i in range(count):
-        descend(state, starts[i], g, i * size, size, plan.step_size, l2, 1.0)
+        descend(state, starts[i], g, i * size, size, step_size, l2, 1.0)
 
 
 @inline
@@ -76,30 +76,32 @@ def workspace(group, classes, height, width):
 
 
 @jit
-def fixed_batches(gradient, data, state, visited, rows, plan):
+def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, onehot, sizes, l2 = data
     classes = onehot.shape[1]
     group = max(1, ROWS // classes)
-    order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
     work, members = workspace(group, classes, X.shape[1], X.shape[2]), np.empty(group, np.int64)
-    for k in range(plan.batches):
-        batch = fixed_batch(X, XT, onehot, sizes, k)
-        for begin in range(starts[k], starts[k + 1], group):
-            count = min(group, starts[k + 1] - begin)
-            for i in range(count):
-                members[i] = order[begin + i] * plan.state_size
-            step_group(state, members, count, batch, classes, work, plan, l2)
+    for visited in visits:
+        order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
+        for k in range(plan.batches):
+            batch = fixed_batch(X, XT, onehot, sizes, k)
+            for begin in range(starts[k], starts[k + 1], group):
+                count = min(group, starts[k + 1] - begin)
+                for i in range(count):
+                    members[i] = order[begin + i] * plan.state_size
+                step_group(state, members, count, batch, classes, work, step_size, plan, l2)
 
 
 @jit
-def reshuffled_examples(gradient, data, state, visited, rows, plan):
+def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on batches of their own."""
     X, _, onehot, sizes, l2 = data
     classes = onehot.shape[1]
     work, members = workspace(1, classes, sizes[0], X.shape[1]), np.empty(1, np.int64)
     packed = empty_batch(sizes[0], X.shape[1], classes)
     for t in range(state.size // plan.state_size):
-        batch = pack(X, onehot, batch_of(visited, t, rows, plan), packed)
         members[0] = t * plan.state_size
-        step_group(state, members, 1, batch, classes, work, plan, l2)
+        for visited in visits:
+            batch = pack(X, onehot, batch_of(visited, t, rows, plan), packed)
+            step_group(state, members, 1, batch, classes, work, step_size, plan, l2)

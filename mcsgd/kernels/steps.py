@@ -1,9 +1,9 @@
-"""Step kernels: all trajectories of a block make one step. Common parts, and the kernel for any problem.
+"""Step kernels: all trajectories of a block make some steps. Common parts, and the kernel for any problem.
 
-A step kernel is ``advance(gradient, data, state, visited, rows, plan)``: trajectory t visits batch
-k = visited[t], which holds the examples rows[t, k B : (k + 1) B] where examples are reshuffled, else
-k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each trajectory. What a trajectory
-computes must not depend, to the last bit, on the others.
+A step kernel is ``advance(gradient, data, state, visits, rows, step_size, plan)``: trajectory t steps on
+the batches k = visits[0, t], visits[1, t], ...; batch k holds the examples rows[t, k B : (k + 1) B] where
+examples are reshuffled, else k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each
+trajectory. What a trajectory computes must not depend, to the last bit, on the others.
 
 The kernels of problems with a data matrix come in two: for fixed batches, with the data (X, XT, Y, sizes,
 ...) of `fixed_batch`, X and Y cut into batches beforehand; and for reshuffled examples, where X (N, width)
@@ -23,6 +23,7 @@ from mcsgd.kernels.simd import LANES, load, splat, store, transpose
 
 __all__ = [
     "Batch",
+    "adam",
     "batch_of",
     "descend",
     "empty_batch",
@@ -56,15 +57,37 @@ def batch_of(visited, t, rows, plan):
 
 
 @jit
-def one_by_one(gradient, data, state, visited, rows, plan):
+def one_by_one(gradient, data, state, visits, rows, step_size, plan):
     """Step each trajectory by the problem's gradient kernel: for problems without a kernel of their own."""
     d = plan.state_size
     g = np.empty(d)
     for t in range(state.size // d):
         w = state[t * d : (t + 1) * d]
-        gradient(w, batch_of(visited, t, rows, plan), data, g)
-        for j in range(d):
-            w[j] -= plan.step_size * g[j]
+        for visited in visits:
+            gradient(w, batch_of(visited, t, rows, plan), data, g)
+            for j in range(d):
+                w[j] -= step_size * g[j]
+
+
+@jit
+def adam(gradient, data, state, visits, rows, step_size, plan):
+    """Step each trajectory by Adam; data = (the problem's data, beta1, beta2, epsilon).
+
+    The state is (w, m, v, steps made), 3 d + 1 numbers.
+    """
+    inner, beta1, beta2, epsilon = data
+    d, size = plan.start.size, plan.state_size
+    g = np.empty(d)
+    for t in range(state.size // size):
+        w, m, v = state[t * size :], state[t * size + d :], state[t * size + 2 * d :]
+        for visited in visits:
+            gradient(w[:d], batch_of(visited, t, rows, plan), inner, g)
+            v[d] += 1.0
+            seen1, seen2 = 1.0 - beta1 ** v[d], 1.0 - beta2 ** v[d]
+            for j in range(d):
+                m[j] = beta1 * m[j] + (1.0 - beta1) * g[j]
+                v[j] = beta2 * v[j] + (1.0 - beta2) * g[j] * g[j]
+                w[j] -= step_size * (m[j] / seen1) / np.sqrt(v[j] / seen2 + epsilon)
 
 
 @inline

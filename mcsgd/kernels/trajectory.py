@@ -1,7 +1,7 @@
 """SGD trajectories: a block of them, side by side, for any problem and sampling.
 
-All trajectories of a block make a step together: `advance`, a problem's step kernel, is given
-the batch that each of them visits. Plain function: `mcsgd.blocks` compiles it for the types
+All trajectories of a block make an epoch's steps together: `advance`, a problem's step kernel, is given
+the batches that each of them visits. Plain function: `mcsgd.blocks` compiles it for the types
 of the problem at hand.
 """
 
@@ -26,21 +26,31 @@ class Plan(NamedTuple):
     """All that fixes the trajectories, apart from problem and sampling scheme."""
 
     start: NDArray[np.float64]  # (d,)
-    step_size: float
+    step_sizes: NDArray[np.float64]  # (epochs,), or (1,) for the same in all of them
+    substeps: int  # on each batch, of the step size divided by so many
+    momentum: float
     epochs: int
     examples: int
     batch_size: int
     batches: int
-    given: NDArray[np.int64]  # (rows, batches): orders to start from; see `mcsgd.kernels.draws`
+    given: NDArray[np.int64]  # (rows, ...): what the sampling starts from; see `mcsgd.kernels.draws`
     reshuffled: bool  # every trajectory has batches of its own, new in every epoch
     paired: bool  # trajectory 2p + 1 visits the batches of trajectory 2p backwards, epoch by epoch
     seed: int
     snapshots: NDArray[np.int64]  # epochs after which the parameters are kept, ascending
     state_size: int  # numbers that a step kernel keeps of a trajectory, d and padding
-    places: NDArray[np.int64]  # (d,): where among them parameter j stands; the others are 0
+    places: NDArray[np.int64]  # (d,): where among them parameter j stands; the others begin at 0
     by_lanes: bool  # trajectory t's number i stands at [i, t] of the state, not at [t, i]
     stop: NDArray[np.int64]  # (1,): set to other than 0 by another thread, it ends the block
     tile: int  # trajectories side by side, so that all they need stays in the cache
+
+
+class Layout(NamedTuple):
+    """Where the parameters stand in the state: number j of trajectory t at t * apart + places[j] * step."""
+
+    apart: int
+    step: int
+    places: NDArray[np.int64]
 
 
 @jit
@@ -58,8 +68,9 @@ def in_range(numbers):
 
 
 @jit
-def stop_diverged(state, apart, step, places, status):
+def stop_diverged(state, layout, status):
     """Mark trajectories that have diverged, and make all their parameters NaN, for good."""
+    apart, step, places = layout
     for t in range(status.size):
         diverged = status[t] == DIVERGED
         for place in places:
@@ -71,8 +82,23 @@ def stop_diverged(state, apart, step, places, status):
 
 
 @jit
-def copy_out(state, apart, step, places, out):
+def place(start, state, layout, count):
+    """Let `count` trajectories begin at `start`."""
+    apart, step, places = layout
+    state[:] = 0.0
+    for j in range(places.size):
+        at = places[j] * step
+        if apart == 1:
+            state[at : at + count] = start[j]
+        else:
+            for t in range(count):
+                state[t * apart + at] = start[j]
+
+
+@jit
+def copy_out(state, layout, out):
     """Copy the parameters of the trajectories to the rows of `out`."""
+    apart, step, places = layout
     if apart == 1:
         for j in range(places.size):
             row = state[places[j] * step :]
@@ -86,11 +112,28 @@ def copy_out(state, apart, step, places, out):
 
 
 @jit
-def copy_steps(state, apart, step, places, paths, made):
-    """Keep the parameters after so many steps of the trajectories whose paths are kept."""
-    for t in range(len(paths)):
-        for j in range(places.size):
-            paths[t, made, j] = state[t * apart + places[j] * step]
+def roll_on(state, before, previous, momentum):
+    """Add momentum times the step before this one: heavy ball; `previous` is where that step began."""
+    for i in range(state.size):
+        state[i] += momentum * (before[i] - previous[i])
+        previous[i] = before[i]
+
+
+@jit
+def run_epoch(advance, gradient, data, state, previous, sequence, rows, epoch, plan, layout, paths):
+    """Make an epoch's steps; paths (p, steps + 1, d) keeps those of the first trajectories."""
+    step_size = plan.step_sizes[min(epoch, plan.step_sizes.size - 1)] / plan.substeps
+    if len(paths) == 0 and plan.substeps == 1 and plan.momentum == 0.0:
+        advance(gradient, data, state, sequence, rows, step_size, plan)
+        return
+    for position in range(plan.batches):
+        for _ in range(plan.substeps):
+            before = state.copy() if plan.momentum != 0.0 else state[:0]
+            advance(gradient, data, state, sequence[position : position + 1], rows, step_size, plan)
+            if plan.momentum != 0.0:
+                roll_on(state, before, previous, plan.momentum)
+        if len(paths) > 0:
+            copy_out(state, layout, paths[:, epoch * plan.batches + position + 1])
 
 
 def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, paths, status):
@@ -115,45 +158,36 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
     status : (n,) uint8
         Output: FINISHED or DIVERGED.
     """
-    # The state's number i of trajectory t is at t * apart + i * step.
-    width, size, places = -(-plan.tile // GROUP) * GROUP, plan.state_size, plan.places
-    apart, step = (1, width) if plan.by_lanes else (size, 1)
+    width, size = -(-plan.tile // GROUP) * GROUP, plan.state_size
+    layout = Layout(1, width, plan.places) if plan.by_lanes else Layout(size, 1, plan.places)
     states = aligned(size * (width if plan.by_lanes else plan.tile))
     sequence = np.zeros((plan.batches, width), np.int64)
     rows = np.empty((plan.tile if plan.reshuffled else 1, plan.examples), np.int64)
     for begin in range(0, status.size, plan.tile):
         tile = slice(begin, min(begin + plan.tile, status.size))
-        marks, ends, kept_path = status[tile], endpoints[tile], paths[tile]
+        marks, kept_path = status[tile], paths[tile]
         # A tile by lanes is always whole, its last trajectories for nothing, if need be.
         state = states if plan.by_lanes else states[: size * marks.size]
-        state[:] = 0.0
-        if plan.by_lanes:
-            for j in range(places.size):
-                state[places[j] * width : (places[j] + 1) * width] = plan.start[j]
-        else:
-            for t in range(marks.size):
-                for j in range(places.size):
-                    state[t * size + places[j]] = plan.start[j]
-        copy_steps(state, apart, step, places, kept_path, 0)
+        place(plan.start, state, layout, width if plan.by_lanes else marks.size)
+        previous = state.copy() if plan.momentum != 0.0 else state[:0]
+        if len(kept_path) > 0:
+            copy_out(state, layout, kept_path[:, 0])
         for t in range(len(rows)):
             for i in range(plan.examples):
                 rows[t, i] = i
         marks[:] = FINISHED
-        made, kept = 0, 0
+        kept = 0
         for epoch in range(plan.epochs):
             if plan.stop[0] != 0:
                 return
             draw(plan.seed, first + begin, epoch, plan.paired, plan.given, sequence, rows[: marks.size])
-            for position in range(plan.batches):
-                advance(gradient, data, state, sequence[position], rows, plan)
-                made += 1
-                copy_steps(state, apart, step, places, kept_path, made)
+            run_epoch(
+                advance, gradient, data, state, previous, sequence, rows, epoch, plan, layout, kept_path
+            )
             # A look per epoch is enough: once infinite or NaN, a parameter never comes back.
             if not in_range(state):
-                stop_diverged(state, apart, step, places, marks)
+                stop_diverged(state, layout, marks)
             if kept < plan.snapshots.size and plan.snapshots[kept] == epoch + 1:
-                for t in range(marks.size):
-                    for j in range(places.size):
-                        snapshots[begin + t, kept, j] = state[t * apart + places[j] * step]
+                copy_out(state, layout, snapshots[tile, kept])
                 kept += 1
-        copy_out(state, apart, step, places, ends)
+        copy_out(state, layout, endpoints[tile])

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
 from mcsgd.kernels import batches, steps
-from mcsgd.kernels.jit import INDICES, VECTOR, compile_for, first_class
+from mcsgd.kernels.jit import INDICES, VECTOR, compile_for
+from mcsgd.kernels.pointers import Pointer, pointer_to
 from mcsgd.problems.stepper import Stepper
 
 Array: TypeAlias = NDArray[np.float64]
@@ -167,15 +168,15 @@ class Problem:
         return numba.typeof(self.data)
 
     @cached_property
-    def _loops(self) -> dict[str, Any]:
-        """The compiled loops over batches, by the kernel's name."""
+    def _loops(self) -> dict[str, tuple[Pointer, Any]]:
+        """The kernels and the compiled loops over batches, by the kernel's name."""
         return {}
 
-    def first_class(self, name: Literal["gradient", "hessian_vector", "third_derivative"]) -> Any:
-        """Compile a kernel and return its first-class function type."""
+    def pointer(self, name: Literal["gradient", "hessian_vector", "third_derivative"]) -> Pointer:
+        """Compile a kernel and return the pointer to it."""
         directions = {"gradient": 0, "hessian_vector": 1, "third_derivative": 2}[name]
         vectors = [VECTOR] * (directions + 1)
-        return first_class(getattr(self.kernels, name), VECTOR, INDICES, self.data_type, *vectors)
+        return pointer_to(getattr(self.kernels, name), VECTOR, INDICES, self.data_type, *vectors)
 
     def _vector(self, name: str, value: ArrayLike) -> Array:
         checks = Checks()
@@ -213,17 +214,11 @@ class Problem:
         out = np.empty((self.batches, self.parameters))
         stacked = [np.array(np.broadcast_to(v, out.shape), order="C") for v in vectors]
         if name not in self._loops:  # looking a signature up takes longer than most loops
-            self._loops[name] = compile_for(
-                getattr(batches, name + "s"),
-                self.first_class(name),
-                VECTOR,
-                INDICES,
-                numba.types.int64,
-                self.data_type,
-                *[MATRIX] * (len(vectors) + 1),
-            )
-        loop = self._loops[name]
+            pointer, integer = self.pointer(name), numba.types.int64
+            signature = pointer.type, VECTOR, INDICES, integer, self.data_type, *[MATRIX] * (len(vectors) + 1)
+            self._loops[name] = pointer, compile_for(getattr(batches, name + "s"), *signature)
+        pointer, loop = self._loops[name]
         rows = np.arange(self.examples)
         point = np.array(w, np.float64)  # a copy: the kernels' types are those of writeable arrays
-        loop(getattr(self.kernels, name), point, rows, self.batch_size, self.data, *stacked, out)
+        loop(pointer, point, rows, self.batch_size, self.data, *stacked, out)
         return out

@@ -9,8 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
 from mcsgd.kernels import glm, glm_steps, softmax, softmax_steps
+from mcsgd.kernels.toy_steps import MOST_LOOKED_UP
 from mcsgd.problems.base import Array, Kernels, Problem
-from mcsgd.problems.stepper import Stepper, packed_data, padded_to
+from mcsgd.problems.stepper import Stepper, affine_stepper, batch_means, packed_data, padded_to
+
+MOST_BY_LANES, MOST_BY_LANES_OF_FEW = 6, 10
+"""Parameters up to which Hessians of batches are cheaper than products with their examples (measured)."""
 
 
 def check_labels(checks: Checks, y: Any, examples: int) -> NDArray[np.int64]:
@@ -68,6 +72,15 @@ class LinearRegression(GeneralizedLinear):
         inputs = checks.array("X", X, (None, None), "one example a row")
         targets = checks.array("y", y, (checks.length("X", inputs) or None,), "one target for each row of X")
         super().__init__(inputs, targets, glm.SQUARED, batch_size, l2, checks)
+
+    def stepper(self, reshuffled: bool) -> Stepper:
+        """Return the step kernel; see `Problem.stepper`."""
+        d, few_batches = self.parameters, self.batches <= MOST_LOOKED_UP
+        if reshuffled or d > (MOST_BY_LANES_OF_FEW if few_batches else MOST_BY_LANES):
+            return super().stepper(reshuffled)
+        X, y, l2, _ = self.data
+        hessians = batch_means(X[:, :, None] * X[:, None, :], self.batch_size) + l2 * np.eye(d)
+        return affine_stepper(hessians, batch_means(X * y[:, None], self.batch_size))
 
 
 class LogisticRegression(GeneralizedLinear):

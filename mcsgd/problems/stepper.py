@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsgd.kernels import toy_steps
 from mcsgd.kernels.simd import LANES
 
 Array = NDArray[np.float64]
 
-__all__ = ["Stepper", "batch_sizes", "packed_data", "padded_to"]
+__all__ = ["Stepper", "affine_stepper", "batch_means", "batch_sizes", "packed_data", "padded_to"]
 
 
 class Stepper(NamedTuple):
@@ -59,6 +60,27 @@ def batch_sizes(examples: int, batch_size: int) -> NDArray[np.int64]:
     """Return the number of examples in each batch, (m,)."""
     starts = np.arange(0, examples, batch_size)
     return np.minimum(batch_size, examples - starts)
+
+
+def batch_means(values: Array, batch_size: int) -> Array:
+    """Return the mean over the examples of each batch, (m, ...), of values (N, ...)."""
+    starts = np.arange(0, len(values), batch_size)
+    sizes = batch_sizes(len(values), batch_size).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(np.add.reduceat(values, starts, axis=0) / sizes)
+
+
+def lane_table(numbers: Array) -> Array:
+    """Return numbers (m, p) as a row for each of the p, long enough to be looked up in registers."""
+    table = aligned_zeros(numbers.shape[1], max(padded_to(len(numbers)), toy_steps.MOST_LOOKED_UP))
+    table[:, : len(numbers)] = numbers.T
+    return table
+
+
+def affine_stepper(hessians: Array, pulls: Array) -> Stepper:
+    """Return the stepper of batches with the gradient H_k w - b_k: H (m, d, d), b (m, d)."""
+    m, d = pulls.shape
+    table = lane_table(np.concatenate([hessians, -pulls[:, :, None]], axis=2).reshape(m, -1))
+    return Stepper(toy_steps.affine, (table,), d, np.arange(d), by_lanes=True)
 
 
 def packed_data(X: Array, Y: Array, batch_size: int, reshuffled: bool) -> tuple[Array, Array, Array, Any]:

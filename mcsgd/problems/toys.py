@@ -8,7 +8,10 @@ from numpy.typing import ArrayLike
 from mcsgd.checks import Checks
 from mcsgd.kernels import toy_steps, toys
 from mcsgd.problems.base import Kernels, Problem
-from mcsgd.problems.stepper import Stepper, batch_sizes
+from mcsgd.problems.stepper import Stepper, affine_stepper, batch_means, lane_table
+
+MOST_BY_LANES = 16
+"""Parameters up to which trajectories go side by side: each gathers all numbers of its batch's Hessian."""
 
 
 class ScalarFactorization(Problem):
@@ -52,10 +55,8 @@ class ScalarFactorization(Problem):
         if reshuffled:
             return super().stepper(reshuffled)
         x, y = self.data
-        starts = np.arange(0, self.examples, self.batch_size)
-        sizes = batch_sizes(self.examples, self.batch_size)
-        data = (np.add.reduceat(x * x, starts) / sizes, np.add.reduceat(x * y, starts) / sizes)
-        return Stepper(toy_steps.factorization, data, 2, np.arange(2), by_lanes=True)
+        table = lane_table(batch_means(np.stack([x * x, x * y], axis=1), self.batch_size))
+        return Stepper(toy_steps.factorization, (table,), 2, np.arange(2), by_lanes=True)
 
 
 class Quadratic(Problem):
@@ -95,3 +96,11 @@ class Quadratic(Problem):
             toys.quadratic_third_derivative,
         )
         super().__init__(kernels, (H, c), examples, c.shape[1], batch_size, checks)
+
+    def stepper(self, reshuffled: bool) -> Stepper:
+        """Return the step kernel; see `Problem.stepper`."""
+        if reshuffled or self.parameters > MOST_BY_LANES:
+            return super().stepper(reshuffled)
+        H, c = self.data
+        pulls = (H @ c[:, :, None])[:, :, 0]
+        return affine_stepper(batch_means(H, self.batch_size), batch_means(pulls, self.batch_size))

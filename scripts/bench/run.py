@@ -28,7 +28,7 @@ import mcsgd
 from mcsgd.kernels.simd import fma, load, splat, store
 from mcsgd.machine import available_cores
 
-MOST_NUMBERS = 2**21
+MOST_NUMBERS = 2**24
 
 PEERS = {"jax": peer_jax, "numpy": peer_numpy, "c": peer_c}
 
@@ -126,7 +126,7 @@ def contest(work: Work, target: float, rounds: int, peers: list[str]) -> dict[st
     """Time one work on all its implementations, interleaved."""
     cores = available_cores()
     # No more endpoints than the allocator reuses: fresh pages cost this much again, at random.
-    few = tuple(2**k for k in range(8, 21, 2) if 2**k * work.problem.parameters <= MOST_NUMBERS)
+    few = tuple(2**k for k in range(8, 24, 3) if 2**k * work.problem.parameters <= MOST_NUMBERS)
     made = [("mcsgd", mcsgd_runner(work, cores), few), ("mcsgd, 1 core", mcsgd_runner(work, 1), few)]
     for name in peers:
         peer = PEERS[name]

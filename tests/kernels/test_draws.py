@@ -8,6 +8,7 @@ from reference import choices, permutation
 from scipy import stats
 
 from mcsgd.kernels import draws
+from mcsgd.ranked import ranked_permutations
 
 ALARM = 1e-6
 
@@ -16,7 +17,7 @@ def draw(scheme, trajectories, epoch=0, batches=4, examples=12, seed=5, given=No
     """Return the sequences (trajectories, batches) and the rows."""
     width = -(-trajectories // 16) * 16
     sequence, rows = np.zeros((batches, width), np.int64), np.zeros((trajectories, examples), np.int64)
-    given = np.array([range(batches) if given is None else given])
+    given = np.empty((1, 0), np.int64) if given is None else np.array([given])
     scheme(seed, first, epoch, paired, given, sequence, rows)
     return sequence.T[:trajectories], rows
 
@@ -30,6 +31,16 @@ def test_against_plain_reference(m, first, epoch):
     sequences, _ = draw(draws.with_replacement, 11, epoch, m, first=first)
     for t in range(11):
         assert list(sequences[t]) == choices(5, first + t, epoch, m)
+
+
+@pytest.mark.parametrize("m", range(1, 9))
+@pytest.mark.parametrize("paired", [False, True])
+def test_ranked_permutations_change_nothing(m, paired):
+    ranked = ranked_permutations(m)
+    assert len(np.unique(ranked)) == factorial(m)
+    without, _ = draw(draws.random_order, 1000, batches=m, first=3, paired=paired)
+    within, _ = draw(draws.random_order, 1000, batches=m, first=3, paired=paired, given=ranked)
+    assert np.array_equal(without, within)
 
 
 @pytest.mark.parametrize("m", [3, 4, 5, 6])
