@@ -19,6 +19,7 @@ _HOMES = {
     "Verdict": "mcsgd.verdict",
     "compare": "mcsgd.comparison",
     "exact_mean": "mcsgd.exact",
+    "control_variate": "mcsgd.correction",
     "integrate": "mcsgd.theory",
     "judge": "mcsgd.verdict",
     "load": "mcsgd.storage",

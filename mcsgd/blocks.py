@@ -14,35 +14,22 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from mcsgd.kernels import draws, steps
+from mcsgd.kernels import steps
 from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.moments import EnsembleMoments
+from mcsgd.orders import RESHUFFLED, given_orders, scheme_of
 from mcsgd.problems.base import Array, Problem
 from mcsgd.problems.stepper import Stepper
 from mcsgd.progress import Progress
-from mcsgd.ranked import ranked_permutations
 from mcsgd.settings import Settings
 
 __all__ = ["Blocks"]
 
-DRAWS = {
-    "random-order": draws.random_order,
-    "reshuffle-examples": draws.reshuffle_examples,
-    "shuffle-once": draws.shuffle_once,
-    "with-replacement": draws.with_replacement,
-    "given-order": draws.given_order,
-    "full-batch": draws.given_order,  # of a single batch
-}
-RESHUFFLED = "reshuffle-examples"
-
 CACHE, CACHE_OF_LANES = 2**21, 2**17
 """Bytes of states and orders worked on at once. The more trajectories, the more meet at the same batch;
 where lanes are trajectories, none need meet."""
-
-RANKED_FROM = 2**16
-"""Trajectories for which a table of all permutations pays."""
 
 Result = TypeVar("Result")
 
@@ -76,7 +63,7 @@ class Blocks:
 
     def moments(self, workers: int, report: Progress) -> EnsembleMoments:
         """Return the moments of the endpoints, merged in the order of the blocks."""
-        d, per_unit = self.problem.parameters, self.settings.trajectories_per_unit
+        d, per_unit = self.problem.parameters, self.settings.trajectories_per_unit(self.problem.batches)
 
         def run(block: slice) -> EnsembleMoments:
             count = block.stop - block.start
@@ -119,7 +106,7 @@ def _plan(
         examples=problem.examples,
         batch_size=problem.batch_size,
         batches=problem.batches,
-        given=_given(problem, settings),
+        given=given_orders(settings, problem.batches),
         reshuffled=settings.sampling == RESHUFFLED,
         paired=settings.design == "reversed-pairs",
         seed=settings.seed,
@@ -141,16 +128,6 @@ def _stepper(problem: Problem, settings: Settings) -> Stepper:
     return problem.stepper(settings.sampling == RESHUFFLED)
 
 
-def _given(problem: Problem, settings: Settings) -> NDArray[np.int64]:
-    """Return what the sampling starts from; see `mcsgd.kernels.draws`."""
-    m = problem.batches
-    if DRAWS[settings.sampling] is draws.given_order:
-        return np.array([settings.order if settings.order else range(m)], np.int64)
-    if settings.sampling == "random-order" and settings.trajectories >= RANKED_FROM:
-        return ranked_permutations(m)[None]
-    return np.empty((1, 0), np.int64)
-
-
 def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     """Trajectories side by side: as many as the cache holds, but enough to meet at the same batches."""
     orders = problem.batches + (problem.examples if settings.sampling == RESHUFFLED else 0)
@@ -168,7 +145,7 @@ def _compile(
     plan = _plan(problem, start, settings, stepper, stop)
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
     gradient = problem.pointer("gradient")
-    draw = pointer_to(DRAWS[settings.sampling], index, index, index, types.boolean, TABLE, TABLE, TABLE)
+    draw = pointer_to(scheme_of(settings), index, index, index, types.boolean, TABLE, TABLE, TABLE)
     number = types.float64
     advance = pointer_to(stepper.advance, gradient.type, data_type, VECTOR, TABLE, TABLE, number, plan_type)
     cube = types.float64[:, :, ::1]

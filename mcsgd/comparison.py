@@ -46,7 +46,7 @@ class Comparison:
         Probability of a `distance` at least as large if the true mean were on the flow.
     confidence : float
     units : int
-        Number of independent units: pairs under reversed pairs, else trajectories.
+        Number of independent units: trajectories, pairs or sets.
     message : str
         Empty, or why the flow has no endpoint.
     """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mcsgd.errors import DivergedError
 from mcsgd.moments import EnsembleMoments
-from mcsgd.settings import Settings
+from mcsgd.settings import DESIGNS, Settings
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -22,10 +22,10 @@ __all__ = ["Ensemble"]
 class Ensemble:
     """Endpoints of SGD trajectories from one start.
 
-    The independent unit is the trajectory, or the pair for reversed pairs: standard errors are
-    those of the mean over units. If a trajectory diverged, the mean over all orders does not
-    exist, and asking for it raises `DivergedError`; `finished()` is the explicit way to the
-    statistics conditional on finishing.
+    The independent unit is the trajectory, the pair for reversed pairs, the set for balanced sets:
+    standard errors are those of the mean over units. If a trajectory diverged, the mean over all
+    orders does not exist, and asking for it raises `DivergedError`; `finished()` is the explicit way
+    to the statistics conditional on finishing.
 
     Attributes
     ----------
@@ -51,6 +51,8 @@ class Ensemble:
         Trajectories left out by `finished()`; statistics are conditional if it is not 0.
     moments : EnsembleMoments or None
         All that is kept of the endpoints, if the cloud is not: then endpoints and status are empty.
+    corrected : bool
+        Whether the endpoints are those of `control_variate`, and not the trajectories' own.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Ensemble:
     stream_version: int
     left_out: int = 0
     moments: EnsembleMoments | None = None
+    corrected: bool = False
 
     @property
     def count(self) -> int:
@@ -77,7 +80,7 @@ class Ensemble:
     def diverged(self) -> int:
         """Number of trajectories that grew beyond all bounds (1e60), to infinity or NaN.
 
-        Where only moments are kept: of those that did, and the other halves of their pairs.
+        Where only moments are kept: of those that did, and the others of their pairs or sets.
         """
         if self.moments is None:
             return int(np.count_nonzero(self.status))
@@ -91,13 +94,18 @@ class Ensemble:
     @property
     def unit_name(self) -> str:
         """Name of the independent unit."""
-        return {1: "trajectory", 2: "pair"}[self.settings.trajectories_per_unit]
+        return DESIGNS[self.settings.design].unit
+
+    @property
+    def trajectories_per_unit(self) -> int:
+        """Number of trajectories in an independent unit."""
+        return self.settings.trajectories_per_unit(self.batches)
 
     def finished(self) -> Ensemble:
         """Return the units all of whose trajectories finished."""
         if self.moments is not None:
             return replace(self, left_out=self.moments.left_out)
-        size = self.settings.trajectories_per_unit
+        size = self.trajectories_per_unit
         keep = np.repeat((self.status.reshape(-1, size) == 0).all(axis=1), size)
         return replace(
             self,
@@ -125,8 +133,7 @@ class Ensemble:
             raise DivergedError(f"none of the {self.left_out} trajectories finished: there are no statistics")
         if self.moments is not None:
             return self.moments
-        per_unit = self.settings.trajectories_per_unit
-        return EnsembleMoments.of(self.endpoints, self.status, self.start, per_unit)
+        return EnsembleMoments.of(self.endpoints, self.status, self.start, self.trajectories_per_unit)
 
     @property
     def unit_count(self) -> int:
@@ -160,4 +167,5 @@ class Ensemble:
         tail = f", {self.diverged} diverged" if self.diverged else ""
         tail += f", {self.left_out} diverged left out" if self.left_out else ""
         tail += ", moments only" if self.moments is not None else ""
+        tail += ", corrected" if self.corrected else ""
         return f"Ensemble({self.count} trajectories, {self.start.size} parameters{tail})"

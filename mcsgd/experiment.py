@@ -178,7 +178,7 @@ class Experiment:
         So a job array compiles once and not in each of its tasks.
         """
         few: dict[str, Any] = {
-            "trajectories": self.settings.trajectories_per_unit,
+            "trajectories": self.settings.trajectories_per_unit(self.problem.batches),
             "epochs": 1,
             "snapshots": (),
             "paths": 0,

@@ -73,7 +73,7 @@ class EnsembleMoments:
     Attributes
     ----------
     units : Moments
-        Of the independent units all of whose trajectories finished: trajectories, or means of pairs.
+        Of the independent units all of whose trajectories finished: trajectories, or means of pairs or sets.
     singles : Moments
         Of the single trajectories in these units.
     left_out : int
@@ -95,7 +95,7 @@ class EnsembleMoments:
         singles = Moments.of(finished, start)
         if per_unit == 1:
             return cls(singles, singles, left_out)
-        # About an endpoint, where means of pairs are exact to the rounding of the cloud's own width.
+        # About an endpoint, where means of units are exact to the rounding of the cloud's own width.
         reference = finished[0] if len(finished) else start
         units = Moments.of((finished - reference).reshape(-1, per_unit, start.size).mean(axis=1))
         return cls(units.shifted(reference - start), singles, left_out)

@@ -175,5 +175,6 @@ def _title(cloud: Ensemble) -> str:
     text = f"{count:,} {'trajectory' if count == 1 else 'trajectories'}, {settings.sampling}"
     text += f", step size {settings.step_size:g}, {settings.epochs} epoch{'s' * (settings.epochs > 1)}"
     if cloud.left_out:
-        text += f" ({cloud.left_out} diverged or their pair's half did: left out)"
+        others = "" if cloud.unit_name == "trajectory" else f" or others of their {cloud.unit_name} did"
+        text += f" ({cloud.left_out} diverged{others}: left out)"
     return text

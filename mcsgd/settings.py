@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.checks import Checks
+from mcsgd.designs import set_size
+from mcsgd.designs.balanced import LARGEST
 from mcsgd.machine import memory_bytes
 
 if TYPE_CHECKING:
     from mcsgd.problems import Problem
 
-__all__ = ["DESIGNS", "SAMPLINGS", "SECTIONS", "Sampling", "Settings"]
+__all__ = ["DESIGNS", "SAMPLINGS", "SECTIONS", "Design", "Sampling", "Settings"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,35 @@ SAMPLINGS = {
     )
 }
 
+
+@dataclass(frozen=True)
+class Design:
+    """How the trajectories' orders hang together."""
+
+    name: str
+    summary: str
+    unit: str  # of trajectories that are independent of all others
+
+
 DESIGNS = {
-    "independent": "every trajectory draws its own orders",
-    "reversed-pairs": "trajectory 2p + 1 visits the batches of trajectory 2p backwards in every epoch",
+    design.name: design
+    for design in (
+        Design("independent", "every trajectory draws its own orders", "trajectory"),
+        Design(
+            "reversed-pairs",
+            "trajectory 2p + 1 visits the batches of trajectory 2p backwards in every epoch",
+            "pair",
+        ),
+        Design(
+            "balanced",
+            "sets in which every three batches stand in each of their six relative orders equally often",
+            "set",
+        ),
+    )
 }
+
+ORDERED = ("random-order", "shuffle-once")
+"""Samplings of fixed batches, each once, in a random order: those with balanced sets."""
 
 SECTIONS = {
     "sgd": (
@@ -99,7 +126,8 @@ class Settings:
     sampling : str
         A key of `SAMPLINGS`; random-order by default.
     design : str
-        A key of `DESIGNS`; reversed-pairs needs an even number of trajectories.
+        A key of `DESIGNS`; reversed-pairs needs an even number of trajectories, balanced a multiple of
+        `mcsgd.designs.set_size` of the number of batches.
     order : sequence of int
         For given-order: every batch index 0..m-1 once.
     substeps : int
@@ -170,9 +198,13 @@ class Settings:
         """Whether the sampling draws anything."""
         return SAMPLINGS[self.sampling].random
 
-    @property
-    def trajectories_per_unit(self) -> int:
-        """Trajectories in one independent unit, over which standard errors are taken: 2 for pairs."""
+    def trajectories_per_unit(self, batches: int) -> int:
+        """Return the number of trajectories in one independent unit, over which standard errors are taken.
+
+        2 for reversed pairs, the size of the set for balanced sets of orders of so many batches.
+        """
+        if self.design == "balanced":
+            return set_size(batches)
         return 2 if self.design == "reversed-pairs" else 1
 
     def as_tables(self) -> dict[str, dict[str, Any]]:
@@ -206,6 +238,8 @@ class Settings:
                 "order",
                 f"must hold each of the {batches} batches 0..{batches - 1} once, got {list(self.order)}",
             )
+        if self.design == "balanced":
+            _check_sets(checks, self.trajectories, batches)
         checks.done()
 
     def check_memory(self, problem: Problem) -> None:
@@ -262,6 +296,21 @@ def _integers(checks: Checks, argument: str, values: Any, at_least: int) -> tupl
     return tuple(checks.integer(f"{argument}[{i}]", v, at_least) for i, v in enumerate(values))
 
 
+def _check_sets(checks: Checks, trajectories: int, batches: int) -> None:
+    """Check that the trajectories are whole balanced sets of orders."""
+    if batches > LARGEST:
+        checks.fail("design", f"balanced is for at most {LARGEST} batches, and the problem has {batches}")
+        return
+    size = set_size(batches)
+    if trajectories % size:
+        near = max(round(trajectories / size), 1) * size
+        checks.fail(
+            "trajectories",
+            f"must be a multiple of {size}, the balanced set of {batches} batches, such as {near}; "
+            f"got {trajectories}",
+        )
+
+
 def _schedule(checks: Checks, value: Any) -> str | tuple[float, ...]:
     if isinstance(value, str) or not np.iterable(value):
         return checks.choice("schedule", value, SCHEDULES)
@@ -299,6 +348,11 @@ def _check_together(
         checks.fail("trajectories", f"must be even with design reversed-pairs, got {trajectories}")
     if design == "reversed-pairs" and not SAMPLINGS[sampling].random:
         checks.fail("design", f"reversed-pairs needs a random order, and sampling {sampling} has none")
+    if design == "balanced" and sampling not in ORDERED:
+        wanted = " or ".join(ORDERED)
+        checks.fail(
+            "design", f"balanced needs fixed batches in a random order, sampling {wanted}; got {sampling}"
+        )
     if order and sampling != "given-order":
         checks.fail("order", f"belongs to sampling given-order, got sampling {sampling}")
     if sampling == "given-order" and not order:

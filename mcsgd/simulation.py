@@ -11,11 +11,11 @@ from mcsgd.blocks import Blocks
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Ensemble
 from mcsgd.kernels.draws import STREAM_VERSION
-from mcsgd.machine import available_cores
+from mcsgd.machine import available_cores, memory_bytes
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress, shown
 from mcsgd.run import Run
-from mcsgd.settings import Settings
+from mcsgd.settings import COPIES, DESIGNS, Settings
 from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.storage.output import check_output
 from mcsgd.storage.provenance import Clock, provenance
@@ -89,15 +89,16 @@ def simulate(
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
-    chosen = _block_size(problem, settings, threads if keep_cloud else None)
-    size = checks.integer("block_size", chosen if block_size is None else block_size, at_least=1)
-    if size % settings.trajectories_per_unit and not keep_cloud:
-        checks.fail("block_size", f"must be even where moments of pairs are kept, got {size}")
+    size = 0 if block_size is None else checks.integer("block_size", block_size, at_least=1)
     checks.attempt(lambda: check_kept(settings, keep_cloud))
+    checks.attempt(lambda: settings.check_with(problem))
     checks.done()
-    settings.check_with(problem)
+    per_unit = settings.trajectories_per_unit(settings.partition(problem).batches)
+    size = size or _block_size(problem, settings, threads if keep_cloud else None, per_unit)
     if keep_cloud:
         settings.check_memory(problem)
+    else:
+        _check_moments_block(problem, settings, size, per_unit, threads)
     target = None if path is None else check_output(path, size=settings.cloud_bytes(problem) * keep_cloud)
 
     clock = Clock()
@@ -135,11 +136,31 @@ def check_kept(settings: Settings, keep_cloud: bool) -> None:
     checks.done()
 
 
-def _block_size(problem: Problem, settings: Settings, threads: int | None) -> int:
+def _check_moments_block(
+    problem: Problem, settings: Settings, size: int, per_unit: int, threads: int
+) -> None:
+    """Raise InputError if blocks whose moments are kept are not of whole units, or do not fit into memory."""
+    checks = Checks()
+    if size % per_unit:
+        unit = DESIGNS[settings.design].unit
+        checks.fail(
+            "block_size", f"must be a multiple of {per_unit} where moments of {unit}s are kept, got {size}"
+        )
+    needed, memory = COPIES * 8 * size * problem.parameters * threads / 2**30, memory_bytes() / 2**30
+    if needed > memory:
+        checks.fail(
+            "block_size",
+            f"of {size} trajectories needs {needed:.0f} GiB with {threads} workers; "
+            f"the memory is {memory:.0f} GiB",
+        )
+    checks.done()
+
+
+def _block_size(problem: Problem, settings: Settings, threads: int | None, per_unit: int) -> int:
     """Trajectories a block for a good amount of work.
 
-    Several blocks for each thread; if `threads` is None, independent of how many there are, and of the
-    number of trajectories.
+    Several blocks for each thread; if `threads` is None, whole units, and independent of how many threads
+    there are, and of the number of trajectories.
     """
     work = settings.epochs * (2 * problem.examples * problem.parameters + 20 * problem.batches)
     if threads is None:
@@ -147,4 +168,5 @@ def _block_size(problem: Problem, settings: Settings, threads: int | None) -> in
     else:
         share = -(-settings.trajectories // (BLOCKS_PER_THREAD * threads))
         size = np.clip(share, LEAST_WORK // work, MOST_WORK // work)
-    return max(int(size) // 16 * 16, 16)
+    step = np.lcm(16, per_unit) if threads is None else 16
+    return max(int(size) // step * step, step)

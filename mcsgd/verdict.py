@@ -110,9 +110,10 @@ def _who(cloud: Ensemble) -> list[str]:
     if not cloud.left_out:
         return []
     total = cloud.left_out + cloud.count
+    which = "they" if cloud.unit_name == "trajectory" else f"they, or others of their {cloud.unit_name},"
     return [
-        f"{cloud.left_out} of {total} trajectories are left out because they, or their pair's other half, "
-        "diverged: this is the mean conditional on finishing, not the mean over all orders."
+        f"{cloud.left_out} of {total} trajectories are left out because {which} diverged: this is the mean "
+        "conditional on finishing, not the mean over all orders."
     ]
 
 

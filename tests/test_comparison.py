@@ -59,6 +59,20 @@ def test_intervals_cover_the_exact_mean(dimension, design):
     assert low <= sum(v.compatible for v in verdicts) <= high
 
 
+def test_intervals_of_balanced_sets_cover_the_exact_mean():
+    """In 95% of 600 repetitions of 8 sets of 60 orders."""
+    problem, start = quadratic(3), np.ones(3)
+    settings = Settings(0.05, trajectories=600 * 480, seed=1, design="balanced")
+    target = flow_to(exact_mean(problem, start, 0.05))
+    verdicts = [compare(c, target) for c in groups(simulate(problem, start, settings), 480)]
+    low, high = stats.binom.ppf(ALARM / 2, 600, 0.94), stats.binom.isf(ALARM / 2, 600, 0.96)
+    inside = np.array([(v.interval[:, 0] <= 0) & (v.interval[:, 1] >= 0) for v in verdicts])
+    for hits in inside.sum(axis=0):
+        assert low <= hits <= high
+    assert low <= sum(v.compatible for v in verdicts) <= high
+    assert {v.units for v in verdicts} == {8}
+
+
 @pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
 @pytest.mark.parametrize("dimension", [1, 2, 10])
 def test_distance_intervals_cover_the_true_distance(dimension, design):

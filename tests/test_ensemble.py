@@ -57,10 +57,26 @@ def test_unit_of_reversed_pairs_is_the_pair(endpoints):
     np.testing.assert_allclose(cloud.standard_error, pairs.std(axis=0, ddof=1) / np.sqrt(20), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("n", "design"), [(1, "independent"), (2, "reversed-pairs")])
+def test_unit_of_balanced_sets_is_the_set():
+    endpoints = np.random.default_rng(3).normal(size=(120, 3))
+    cloud = make_cloud(endpoints, design="balanced")
+    means = endpoints.reshape(5, 24, 3).mean(axis=1)
+    assert (cloud.unit_name, cloud.unit_count) == ("set", 5)
+    np.testing.assert_allclose(cloud.mean, endpoints.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(cloud.covariance, np.cov(endpoints.T), rtol=1e-12)
+    np.testing.assert_allclose(cloud.mean_covariance, np.cov(means.T) / 5, rtol=1e-12)
+    status = np.zeros(120, np.uint8)
+    status[[30, 100]] = 1
+    kept = make_cloud(endpoints, status, design="balanced").finished()
+    np.testing.assert_array_equal(kept.endpoints, endpoints.reshape(5, 24, 3)[[0, 2, 3]].reshape(-1, 3))
+    assert kept.left_out == 48
+
+
+@pytest.mark.parametrize(("n", "design"), [(1, "independent"), (2, "reversed-pairs"), (24, "balanced")])
 def test_one_unit_has_no_standard_error(endpoints, n, design):
+    """The balanced set of four batches has 24 orders."""
     cloud = make_cloud(endpoints[:n], design=design)
-    np.testing.assert_allclose(cloud.mean, endpoints[:n].mean(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(cloud.mean, endpoints[:n].mean(axis=0), rtol=1e-12)
     assert np.isnan(cloud.standard_error).all()
     assert np.isnan(cloud.covariance).all() == (n == 1)
 

@@ -74,6 +74,7 @@ def test_reads_a_file_with_defaults_filled_in(tmp_path):
         ("sgd.order", [0, 1], "sgd.order: belongs to sampling given-order"),
         ("ensemble.trajectoris", 5, "ensemble.trajectoris: unknown key, did you mean trajectories?"),
         ("ensemble.seed", -1, "ensemble.seed: must be >= 0, got -1"),
+        ("ensemble.design", "balanced", "ensemble.trajectories: must be a multiple of 24, the balanced set of 4"),
         ("ensembel", {}, "ensembel: unknown section, did you mean ensemble?"),
         ("ensemble", 5, "ensemble: must be a section, got 5"),
         ("flow.fields", ["sdg"], "flow.fields[0]: must be one of gradient, gd, sgd; got 'sdg', did you mean sgd?"),

@@ -11,7 +11,7 @@ from mcsgd.moments import EnsembleMoments, Moments
 from mcsgd.plots import cloud_picture
 from mcsgd.problems import Quadratic
 from mcsgd.run import Run
-from mcsgd.settings import Settings
+from mcsgd.settings import DESIGNS, Settings
 from mcsgd.simulation import simulate
 from mcsgd.storage import load
 from mcsgd.theory import integrate
@@ -55,13 +55,13 @@ def test_units_with_a_diverged_half_are_left_out():
     assert moments.singles.count == 4
 
 
-@pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
+@pytest.mark.parametrize("design", DESIGNS)
 def test_against_the_cloud(toy, design):
-    settings = Settings(0.05, epochs=2, trajectories=500, design=design, paths=2)
+    settings = Settings(0.05, epochs=2, trajectories=504, design=design, paths=2)
     cloud = simulate(toy, START, settings)
-    kept = simulate(toy, START, settings, keep_cloud=False, block_size=64)
+    kept = simulate(toy, START, settings, keep_cloud=False, block_size=72)
     assert kept.endpoints.shape == (0, 2)
-    assert kept.count == cloud.count == 500
+    assert kept.count == cloud.count == 504
     assert kept.unit_count == cloud.unit_count
     np.testing.assert_allclose(kept.mean, cloud.mean, rtol=1e-15)
     np.testing.assert_allclose(kept.standard_error, cloud.standard_error, rtol=1e-10)
@@ -71,17 +71,18 @@ def test_against_the_cloud(toy, design):
     assert compare(kept, flow).p_value == pytest.approx(compare(cloud, flow).p_value, rel=1e-6)
 
 
-def test_bytes_do_not_depend_on_workers(toy):
-    settings = Settings(0.05, trajectories=200_000, design="reversed-pairs")
+@pytest.mark.parametrize("design", ["reversed-pairs", "balanced"])
+def test_bytes_do_not_depend_on_workers(toy, design):
+    settings = Settings(0.05, trajectories=200_016, design=design)
     one, two, three = (simulate(toy, START, settings, workers=w, keep_cloud=False) for w in (1, 2, 3))
     for other in (two, three):
         assert_same(one.moments.units, other.moments.units)
         assert_same(one.moments.singles, other.moments.singles)
 
 
-@pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
+@pytest.mark.parametrize("design", DESIGNS)
 def test_file(toy, tmp_path, design):
-    settings = Settings(0.05, trajectories=300, design=design)
+    settings = Settings(0.05, trajectories=312, design=design)
     kept = simulate(toy, START, settings, path=tmp_path / "run.h5", keep_cloud=False)
     again = load(tmp_path / "run.h5").cloud
     assert_same(kept.moments.units, again.moments.units)
@@ -109,10 +110,19 @@ def test_what_needs_the_cloud_is_refused(toy):
     settings = Settings(0.05, trajectories=10, design="reversed-pairs")
     with pytest.raises(InputError, match=r"snapshots: need the cloud, which is not kept; got \[1\]"):
         simulate(toy, START, replace(settings, snapshots=(1,)), keep_cloud=False)
-    with pytest.raises(InputError, match="block_size: must be even where moments of pairs are kept, got 3"):
-        simulate(toy, START, settings, keep_cloud=False, block_size=3)
+    for design, unit in {"reversed-pairs": 2, "balanced": 24}.items():
+        whole = replace(settings, trajectories=240, design=design)
+        with pytest.raises(InputError, match=f"block_size: must be a multiple of {unit} where moments of"):
+            simulate(toy, START, whole, keep_cloud=False, block_size=3 * unit - 1)
     with pytest.raises(InputError, match="run: must have a cloud to draw"):
         cloud_picture(Run(simulate(toy, START, settings, keep_cloud=False)))
+
+
+def test_sets_larger_than_the_memory(toy, monkeypatch):
+    monkeypatch.setattr("mcsgd.simulation.memory_bytes", lambda: 1000)
+    settings = Settings(0.05, trajectories=48, design="balanced")
+    with pytest.raises(InputError, match="block_size: of 24 trajectories needs 0 GiB with 1 workers"):
+        simulate(toy, START, settings, keep_cloud=False, workers=1, block_size=24)
 
 
 def test_experiment_without_the_cloud(toy, tmp_path):

@@ -1,15 +1,17 @@
 import json
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
 
 from mcsgd.errors import InputError
+from mcsgd.problems import ScalarFactorization
 from mcsgd.settings import DESIGNS, SAMPLINGS, SECTIONS, Settings
 from mcsgd.simulation import simulate
 
 ORDER = {"sampling": "given-order", "order": (1, 0, 3, 2)}
 PAIRS = {"design": "reversed-pairs"}
+SETS = {"design": "balanced"}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,16 @@ def test_wrong_value(field, value, expected):
         ({"trajectories": 5, **PAIRS}, "trajectories: must be even with design reversed-pairs, got 5"),
         ({**ORDER, **PAIRS}, "design: reversed-pairs needs a random order, and sampling given-order"),
         ({"sampling": "full-batch", **PAIRS}, "design: reversed-pairs needs a random order"),
+        ({"sampling": "full-batch", **SETS}, "design: balanced needs fixed batches in a random order"),
+        (
+            {"sampling": "reshuffle-examples", **SETS},
+            "design: balanced needs fixed .* got reshuffle-examples",
+        ),
+        (
+            {"sampling": "with-replacement", **SETS},
+            "design: balanced needs .*random-order or shuffle-once; got",
+        ),
+        ({**ORDER, **SETS}, "design: balanced needs fixed batches in a random order"),
         ({"order": (1, 0)}, "order: belongs to sampling given-order, got sampling random-order"),
         ({"sampling": "given-order"}, "order: is needed with sampling given-order"),
         ({"momentum": 0.5, "substeps": 2}, "substeps: do not go with momentum, got 2 and momentum 0.5"),
@@ -140,4 +152,27 @@ def test_flow_time(toy, sampling):
 
 
 def test_units():
-    assert [Settings(0.1, design=design).trajectories_per_unit for design in DESIGNS] == [1, 2]
+    assert [Settings(0.1, design=design).trajectories_per_unit(8) for design in DESIGNS] == [1, 2, 336]
+    assert [design.unit for design in DESIGNS.values()] == ["trajectory", "pair", "set"]
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "shuffle-once"])
+@pytest.mark.parametrize(("trajectories", "near"), [(1, 24), (23, 24), (25, 24), (1000, 1008)])
+def test_trajectories_that_are_no_whole_sets(toy, sampling, trajectories, near):
+    settings = Settings(0.1, trajectories=trajectories, sampling=sampling, design="balanced")
+    expected = (
+        f"^trajectories: must be a multiple of 24, the balanced set of 4 batches, such as {near}; "
+        f"got {trajectories}"
+    )
+    for call in (lambda: settings.check_with(toy), lambda: simulate(toy, [1.0, 2.0], settings)):
+        with pytest.raises(InputError, match=expected):
+            call()
+    replace(settings, trajectories=near).check_with(toy)
+
+
+def test_too_many_batches_for_a_set():
+    problem = ScalarFactorization(np.ones(103), np.ones(103))
+    with pytest.raises(
+        InputError, match=r"^design: balanced is for at most 102 batches, and the problem has 103"
+    ):
+        simulate(problem, [1.0, 2.0], Settings(0.1, design="balanced"))

@@ -20,6 +20,11 @@ from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 
 SAMPLINGS = ["random-order", "reshuffle-examples", "shuffle-once", "with-replacement"]
+SCHEMES = [
+    *((sampling, design) for sampling in SAMPLINGS for design in ("independent", "reversed-pairs")),
+    ("random-order", "balanced"),
+    ("shuffle-once", "balanced"),
+]
 
 
 def start_of(problem):
@@ -149,13 +154,16 @@ def test_sizes_around_whole_vectors(kind, features, batch_size, sampling):
     assert_close(fast.endpoints, plain.endpoints)
 
 
-@pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
-@pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
+@pytest.mark.parametrize(
+    ("sampling", "design"),
+    [scheme for scheme in SCHEMES if scheme[0] in ("random-order", "reshuffle-examples")],
+)
 def test_bytes_do_not_depend_on_neighbours(problem, sampling, design):
     """A trajectory alone, in a block of any size, or beside another that diverges, is the same."""
-    settings = Settings(0.05, epochs=2, trajectories=34, sampling=sampling, design=design, paths=3)
+    n = 48 if design == "balanced" else 34
+    settings = Settings(0.05, epochs=2, trajectories=n, sampling=sampling, design=design, paths=3)
     w0 = start_of(problem)
-    whole = simulate(problem, w0, settings, workers=1, block_size=34)
+    whole = simulate(problem, w0, settings, workers=1, block_size=n)
     for block_size in (1, 3, 16):
         other = simulate(problem, w0, settings, workers=2, block_size=block_size)
         assert other.endpoints.tobytes() == whole.endpoints.tobytes()
@@ -163,18 +171,19 @@ def test_bytes_do_not_depend_on_neighbours(problem, sampling, design):
     np.testing.assert_array_equal(whole.paths[:, -1], whole.endpoints[:3])
 
 
-@pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
-@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize(("sampling", "design"), SCHEMES)
 def test_bytes_do_not_depend_on_threads_blocks_or_number(toy, sampling, design):
-    settings = Settings(0.05, epochs=3, trajectories=60, sampling=sampling, design=design, snapshots=(1, 3))
+    """60 trajectories; 72 in three balanced sets."""
+    n, few = (72, 24) if design == "balanced" else (60, 22)
+    settings = Settings(0.05, epochs=3, trajectories=n, sampling=sampling, design=design, snapshots=(1, 3))
     w0 = start_of(toy)
     whole = simulate(toy, w0, settings, workers=1)
-    for workers, block_size in [(2, 7), (3, 1), (3, 60), (2, 13)]:
+    for workers, block_size in [(2, 7), (3, 1), (3, n), (2, 13)]:
         other = simulate(toy, w0, settings, workers=workers, block_size=block_size)
         assert other.endpoints.tobytes() == whole.endpoints.tobytes()
         assert other.snapshots.tobytes() == whole.snapshots.tobytes()
-    fewer = Settings(0.05, epochs=3, trajectories=22, sampling=sampling, design=design)
-    assert simulate(toy, w0, fewer).endpoints.tobytes() == whole.endpoints[:22].tobytes()
+    fewer = Settings(0.05, epochs=3, trajectories=few, sampling=sampling, design=design)
+    assert simulate(toy, w0, fewer).endpoints.tobytes() == whole.endpoints[:few].tobytes()
 
 
 @pytest.mark.parametrize("sampling", ["random-order", "shuffle-once", "with-replacement"])

@@ -64,9 +64,11 @@ def test_says_that_equal_flows_cannot_be_told_apart():
     assert "gd and sgd end at the same point: no ensemble tells them apart" in str(verdict)
 
 
-def test_one_unit(toy):
-    verdict = verdict_on(toy, step_size=0.01, trajectories=2, design="reversed-pairs")
-    assert str(verdict) == "One pair gives no standard error, so no flow can be excluded: run more."
+@pytest.mark.parametrize(("trajectories", "design"), [(2, "reversed-pairs"), (24, "balanced")])
+def test_one_unit(toy, trajectories, design):
+    unit = {"reversed-pairs": "pair", "balanced": "set"}[design]
+    verdict = verdict_on(toy, step_size=0.01, trajectories=trajectories, design=design)
+    assert str(verdict) == f"One {unit} gives no standard error, so no flow can be excluded: run more."
 
 
 def test_deterministic(toy):
@@ -81,7 +83,7 @@ def test_diverged_are_said_to_be_left_out():
     )
     assert verdict.left_out > 0
     assert f"{verdict.left_out} of 40 trajectories are left out" in str(verdict)
-    assert "conditional on finishing" in str(verdict)
+    assert "left out because they diverged: this is the mean conditional on finishing" in str(verdict)
     assert "The flow gradient has no endpoint: it grew beyond 1e+60" in str(verdict)
 
 

@@ -12,7 +12,7 @@ product of the bounds would pass 2^33, so no outcome's probability is off by mor
 itself per word; one 128-bit block gives a whole permutation of m <= 20.
 
 `given` (rows, ...) is what a scheme starts from: the order of `given_order`, (1, m); for random orders of
-few batches, all of them ranked, (1, m!), or nothing, (1, 0).
+few batches, all of them ranked, (1, m!), or nothing, (1, 0); a set (S, m) for `mcsgd.kernels.sets`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def write_run(path: Path, run: Run) -> None:
     Raises
     ------
     InputError
-        If trajectories are left out of the cloud: a file holds them all.
+        If trajectories are left out of the cloud, or corrected: a file holds them all as they were.
     OutputExistsError
         If there is something at `path`.
     """
@@ -36,6 +36,8 @@ def write_run(path: Path, run: Run) -> None:
         raise InputError(
             [("cloud", f"must be whole, got one with {run.cloud.left_out} trajectories left out")]
         )
+    if run.cloud.corrected:
+        raise InputError([("cloud", "must be as simulated, got one corrected by a control variate")])
     with new_file(path) as temporary, h5py.File(temporary, "x") as file:
         _write_attributes(file, run)
         scales = _write_scales(file, run.cloud)

@@ -24,6 +24,7 @@ def identity(problem=None, start=(1.0, 2.0), settings=SETTINGS, stream=1):
         {"settings": replace(SETTINGS, epochs=2)},
         {"settings": replace(SETTINGS, sampling="with-replacement")},
         {"settings": replace(SETTINGS, design="reversed-pairs")},
+        {"settings": replace(SETTINGS, design="balanced")},
         {"start": (1.0, 2.0000000000000004)},
         {"stream": 2},
         {"problem": LinearRegression(X, Y, 3)},

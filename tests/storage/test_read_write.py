@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mcsgd.correction import control_variate
 from mcsgd.errors import FileFormatError, InputError
 from mcsgd.problems import Quadratic
 from mcsgd.run import Run
@@ -54,8 +55,9 @@ def assert_same(found, expected):
         Settings(0.05, trajectories=5000, snapshots=(1,)),
         Settings(0.05, trajectories=1, sampling="given-order", order=(2, 0, 3, 1), paths=1),
         Settings(0.05, 2, trajectories=3, sampling="full-batch", paths=2),
+        Settings(0.05, 2, trajectories=48, design="balanced"),
     ],
-    ids=["small", "large", "given-order", "full-batch"],
+    ids=["small", "large", "given-order", "full-batch", "balanced"],
 )
 def test_cloud_round_trip(toy, path, settings):
     cloud = simulate(toy, START, settings, path)
@@ -276,5 +278,11 @@ def test_loading_imports_neither_numba_nor_scipy(path):
 def test_a_cloud_with_trajectories_left_out_is_not_a_run(toy, tmp_path):
     cloud = replace(simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=4)), left_out=1)
     with pytest.raises(InputError, match="cloud: must be whole, got one with 1 trajectories left out"):
+        write_run(tmp_path / "run.h5", Run(cloud))
+
+
+def test_a_corrected_cloud_is_not_a_run(toy, tmp_path):
+    cloud = control_variate(toy, simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=4)))
+    with pytest.raises(InputError, match="cloud: must be as simulated, got one corrected"):
         write_run(tmp_path / "run.h5", Run(cloud))
     assert not list(tmp_path.iterdir())

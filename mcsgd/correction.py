@@ -1,0 +1,197 @@
+"""A control variate: endpoints without what their orders did to them to leading order.
+
+An epoch of SGD in the order pi ends at w_0 - eps sum_j g_j + eps^2 xi + O(eps^3), where
+
+    xi = sum_{i<j} H_j g_i        (indices are positions in the order)
+
+is known for each trajectory, because its order can be drawn again, and so is its mean over all orders.
+Subtracting the difference changes no mean, and takes the noise of an endpoint from O(eps^2) to O(eps^3): from
+O(eps^(3/2)) to O(eps^(5/2)) over many epochs at fixed time. There is nothing to fit.
+
+Over several epochs, xi is taken along the modified flow, and carried to the end by the flow's Jacobian. Both
+are the same for all trajectories, so that their errors change the noise, and not the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numba import types
+from scipy.linalg import expm
+
+from mcsgd.checks import Checks
+from mcsgd.ensemble import Ensemble
+from mcsgd.errors import DivergedError, InputError
+from mcsgd.kernels.draws import GROUP, STREAM_VERSION
+from mcsgd.kernels.interactions import interactions
+from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
+from mcsgd.machine import available_cores, memory_bytes
+from mcsgd.orders import RESHUFFLED, Integers, draw_orders
+from mcsgd.problems.base import MATRIX, Array, Problem
+from mcsgd.settings import Settings
+from mcsgd.storage.fingerprint import fingerprint
+from mcsgd.theory import integrate
+
+__all__ = ["control_variate"]
+
+SAMPLINGS = ("random-order", "shuffle-once", RESHUFFLED)
+CHUNK = 2**22
+"""Numbers that a thread works on at once."""
+COPIES = 3  # of the table of pairs
+
+Noise = Callable[[Integers, Integers], Array]
+"""(orders, examples) of trajectories -> what they add to the endpoints, of mean zero, (n, d)."""
+
+
+def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
+    """Return the ensemble with endpoints corrected by the control variate of their orders.
+
+    The mean endpoint has the same expectation and, for independent trajectories, a far smaller standard
+    error. `covariance` is then that of corrected endpoints; snapshots and paths are left as they are.
+    The statistics of reversed pairs gain where examples are reshuffled: of the batches, both of a pair
+    have the same.
+
+    Parameters
+    ----------
+    problem : Problem
+    cloud : Ensemble
+        Simulated for this problem, with its endpoints kept. Sampling random-order or shuffle-once with
+        independent trajectories, or reshuffle-examples; a constant step size, no momentum, no substeps.
+
+    Returns
+    -------
+    Ensemble
+        Its `corrected` is set.
+
+    Raises
+    ------
+    InputError
+        If the cloud is not of this problem, or there is no control variate for it.
+    DivergedError
+        If the modified flow, along which the noise of several epochs is taken, cannot be integrated.
+
+    Examples
+    --------
+    >>> from mcsgd import Settings, simulate
+    >>> from mcsgd.problems import ScalarFactorization
+    >>> problem = ScalarFactorization(x=[1.0, 2.0, 0.5], y=[0.6, 0.6, 0.6])
+    >>> cloud = simulate(problem, [1.0, 0.5], Settings(step_size=0.01, trajectories=100))
+    >>> corrected = control_variate(problem, cloud)
+    >>> bool((corrected.standard_error < 0.1 * cloud.standard_error).all())
+    True
+    """
+    _check(problem, cloud)
+    endpoints, reshuffled = cloud.endpoints.copy(), cloud.settings.sampling == RESHUFFLED
+    noise_of = composition_noise if reshuffled else order_noise
+    size = problem.examples + problem.parameters if reshuffled else problem.batches**2
+    rows = max(CHUNK // size // GROUP * GROUP, GROUP)
+
+    def correct(epoch: int, noise: Noise, first: int) -> None:
+        block = endpoints[first : first + rows]
+        with np.errstate(all="ignore"):
+            block -= noise(*draw_orders(problem, cloud.settings, epoch, first, len(block)))
+
+    with np.errstate(all="ignore"), ThreadPoolExecutor(available_cores()) as pool:
+        for epoch, w, jacobian in linearised(problem, cloud):
+            noise = noise_of(problem, cloud.settings, w, jacobian)
+            list(pool.map(partial(correct, epoch, noise), range(0, len(endpoints), rows)))
+    if not np.isfinite(endpoints[cloud.status == 0]).all():
+        raise InputError([("problem", "must be scaled so that all eps^2 H_a g_b are finite numbers")])
+    return replace(cloud, endpoints=endpoints, corrected=True)
+
+
+def _check(problem: Problem, cloud: Ensemble) -> None:
+    checks, settings = Checks(), cloud.settings
+    if cloud.moments is not None or cloud.left_out or cloud.corrected:
+        what = "without endpoints" if cloud.moments is not None else "with trajectories left out"
+        what = "corrected already" if cloud.corrected else what
+        checks.fail("cloud", f"must have the endpoints of all trajectories as simulated, got one {what}")
+    if settings.sampling not in SAMPLINGS:
+        checks.fail("cloud", f"must have sampling {', '.join(SAMPLINGS)}; got {settings.sampling}")
+    elif not settings.plain:
+        checks.fail("cloud", "must be of plain SGD: without momentum, substeps, or a schedule")
+    elif settings.sampling != RESHUFFLED and settings.design != "independent":
+        unit = cloud.unit_name
+        checks.fail("cloud", f"must have independent trajectories: a {unit} has none of this noise left")
+    identity = fingerprint(problem.digest(), cloud.start, settings, STREAM_VERSION)
+    if identity != cloud.fingerprint:
+        checks.fail("problem", "must be the one that was simulated, by this version of the random stream")
+    pairs = 8 * problem.batches**2 * problem.parameters
+    if settings.sampling != RESHUFFLED and COPIES * pairs > memory_bytes():
+        needed = f"{COPIES * pairs / 2**30:.0f} GiB for the {problem.batches}^2 pairs of batches"
+        checks.fail("problem", f"must be smaller: it needs {needed}")
+    checks.done()
+
+
+def linearised(problem: Problem, cloud: Ensemble) -> Iterator[tuple[int, Array, Array]]:
+    """Yield, from the last epoch to the first, where the flow begins it and the Jacobian from its end on."""
+    settings, unit = cloud.settings, np.eye(problem.parameters)
+    # Of one batch, the loss is the mean over examples.
+    whole = problem.with_batch_size(problem.examples) if settings.sampling == RESHUFFLED else problem
+    w = _flow_by_epoch(problem, cloud) if settings.epochs > 1 else cloud.start[None]
+    jacobian = unit
+    yield settings.epochs - 1, w[settings.epochs - 1], jacobian
+    for epoch in range(settings.epochs - 1, 0, -1):
+        middle = (w[epoch] + w[epoch + 1]) / 2
+        hessian = np.array([whole.hessian_vectors(middle, v).mean(axis=0) for v in unit])
+        jacobian = jacobian @ expm(-settings.step_size * problem.batches * hessian)
+        yield epoch - 1, w[epoch - 1], jacobian
+
+
+def _flow_by_epoch(problem: Problem, cloud: Ensemble) -> Array:
+    """Return the flow at the end of every epoch, (epochs + 1, d), the start first."""
+    points = [cloud.start]
+    one = replace(cloud.settings, epochs=1, snapshots=(), paths=0)
+    for _ in range(cloud.settings.epochs):
+        flow = integrate(problem, points[-1], one, "sgd")
+        if flow.message:
+            raise DivergedError(f"the flow to take the noise along {flow.message}")
+        points.append(flow.endpoint)
+    return np.array(points)
+
+
+def order_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Noise:
+    """Return eps^2 J (xi - E xi) at w as a function of the orders of fixed batches.
+
+    xi - E xi is the sum over pairs a < b of batches of (H_a g_b - H_b g_a)/2, with this sign where a comes
+    after b, else with the other.
+    """
+    g = problem.gradients(w)
+    products = np.stack([problem.hessian_vectors(w, g_b) for g_b in g], axis=1)  # [a, b] = H_a g_b
+    a, b = np.triu_indices(problem.batches, 1)
+    table = settings.step_size**2 / 2 * (products[a, b] - products[b, a]) @ jacobian.T
+
+    def noise(orders: Integers, _: Integers) -> Array:
+        position = np.argsort(orders, axis=1)
+        return np.where(position[:, a] > position[:, b], 1.0, -1.0) @ table
+
+    return noise
+
+
+def composition_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Noise:
+    """Return J [-eps (sum_j g_j - m g) + eps^2 (xi - E xi)] at w as a function of reshuffled batches.
+
+    Any two examples are as likely to be in two given batches, so E H_j g_i = (N H g - <H_i g_i>)/(N - 1),
+    with means over the N examples. If the batch size divides N, sum_j g_j = m g.
+    """
+    eps, m, N = settings.step_size, problem.batches, problem.examples
+    examples = problem.with_batch_size(1)
+    each = examples.gradients(w)
+    g = each.mean(axis=0)
+    mean_xi = m * (m - 1) / 2 * examples.hessian_vectors(w, (N * g - each) / max(N - 1, 1)).mean(axis=0)
+    functions = problem.pointer("gradient"), problem.pointer("hessian_vector")
+    arguments = VECTOR, TABLE, TABLE, types.int64, problem.data_type, MATRIX, MATRIX
+    loop = compile_for(interactions, *(function.type for function in functions), *arguments)
+    point = np.array(w)
+
+    def noise(orders: Integers, rows: Integers) -> Array:
+        sums, xi = np.empty((2, len(orders), w.size))
+        inputs = point, orders, rows, problem.batch_size, problem.data
+        loop(*functions, *inputs, sums, xi)
+        return np.asarray((eps**2 * (xi - mean_xi) - eps * (sums - m * g)) @ jacobian.T)
+
+    return noise

@@ -1,0 +1,218 @@
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from mcsgd.comparison import compare
+from mcsgd.correction import composition_noise, control_variate, linearised, order_noise
+from mcsgd.errors import DivergedError, InputError
+from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
+from mcsgd.settings import Settings
+from mcsgd.simulation import simulate
+from mcsgd.theory import integrate
+
+START = np.array([0.5, 0.3, -0.8])
+
+
+def logistic(batch_size):
+    """24 examples: 8 batches of 3, or 5 of which the last is smaller."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(24, 3))
+    y = X @ [1, -2, 0.5] + rng.normal(size=24) > 0
+    return LogisticRegression(X, y.astype(float), batch_size)
+
+
+def noise(problem, settings):
+    cloud = control_variate(problem, simulate(problem, START, settings))
+    return np.sqrt(np.trace(cloud.statistics.units.covariance))
+
+
+def slopes(found):
+    return np.log2(np.array(found[:-1]) / found[1:])
+
+
+SHUFFLED = {"sampling": "shuffle-once"}
+EXAMPLES = {"sampling": "reshuffle-examples"}
+PAIRS = {**EXAMPLES, "design": "reversed-pairs"}
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "settings"), [(3, {}), (3, SHUFFLED), (3, EXAMPLES), (5, EXAMPLES), (3, PAIRS), (5, PAIRS)]
+)
+def test_noise_of_one_epoch(batch_size, settings):
+    """O(eps^3), from eps^2; from eps where reshuffled examples leave a smaller last batch."""
+    problem = logistic(batch_size)
+    found = [noise(problem, Settings(eps, trajectories=200, **settings)) for eps in (0.05, 0.025, 0.0125)]
+    assert slopes(found)[-1] == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "settings", "order"), [(3, {}, 2.5), (3, SHUFFLED, 2), (3, EXAMPLES, 2.5), (3, PAIRS, 2.5)]
+)
+def test_noise_at_fixed_time(batch_size, settings, order):
+    """O(eps^(5/2)), from eps^(3/2); O(eps^2), from eps, where the order is kept. 2000 trajectories: 0.1 off."""
+    problem = logistic(batch_size)
+    found = [
+        noise(problem, Settings(0.1 / epochs, epochs, trajectories=2000, **settings)) for epochs in (2, 4, 8)
+    ]
+    assert (slopes(found).mean()) == pytest.approx(order, abs=0.15)
+
+
+def test_what_is_subtracted_is_xi_less_its_mean(toy):
+    w0, eps = np.array([1.2, 0.7]), 0.02
+    cloud = simulate(toy, w0, Settings(eps, trajectories=30, paths=30))
+    m = toy.batches
+    g = [toy.gradient(w0, k) for k in range(m)]
+    ends = {}
+    for order in permutations(range(m)):
+        xi = sum(toy.hessian_vector(w0, g[order[i]], order[j]) for j in range(m) for i in range(j))
+        w = w0
+        for k in order:
+            w = w - eps * toy.gradient(w, k)
+        ends[order] = w, xi
+    mean = np.mean([xi for _, xi in ends.values()], axis=0)
+    corrected = control_variate(toy, cloud)
+    for before, after in zip(cloud.endpoints, corrected.endpoints, strict=True):
+        _, xi = min(ends.values(), key=lambda end: np.abs(end[0] - before).max())
+        np.testing.assert_allclose(before - after, eps**2 * (xi - mean), rtol=0, atol=1e-15)
+
+
+def test_mean_over_all_orders_is_zero(toy):
+    orders = np.array(list(permutations(range(4))))
+    found = order_noise(toy, Settings(0.1), np.array([1.2, 0.7]), np.eye(2))(orders, orders)
+    assert np.abs(found).max() > 1e-3
+    assert np.abs(found.mean(axis=0)).max() < 1e-16
+
+
+@pytest.mark.parametrize(("examples", "batch_size"), [(6, 2), (6, 3), (5, 2), (4, 3), (3, 3), (1, 1)])
+def test_mean_over_all_permutations_of_examples_is_zero(examples, batch_size):
+    rng = np.random.default_rng(3)
+    problem = ScalarFactorization(rng.uniform(0.5, 2, examples), rng.normal(size=examples), batch_size)
+    rows = np.array(list(permutations(range(examples))))
+    orders = np.repeat([np.arange(problem.batches)], len(rows), axis=0)
+    function = composition_noise(problem, Settings(0.1, **EXAMPLES), np.array([1.2, 0.7]), np.eye(2))
+    found = function(orders, rows)
+    assert np.abs(found.mean(axis=0)).max() < 1e-15
+    assert (np.abs(found).max() > 1e-3) == (problem.batches > 1)
+
+
+def test_noise_is_carried_to_the_end_by_the_jacobian(toy):
+    """The derivative of the flow's endpoint in the point after the first epoch, to O(eps)."""
+    settings = Settings(0.005, epochs=40)
+    *_, (first, w, jacobian) = linearised(toy, simulate(toy, [1.5, -0.7], settings))
+    assert (first, w.tolist()) == (0, [1.5, -0.7])
+    begin = integrate(toy, w, replace(settings, epochs=1)).endpoint
+    rest = replace(settings, epochs=39)
+    steps = 1e-4 * np.eye(2)
+    ends = [[integrate(toy, begin + sign * v, rest).endpoint for v in steps] for sign in (1, -1)]
+    derivative = (np.array(ends[0]) - ends[1]).T / 2e-4
+    assert np.linalg.norm(jacobian - derivative) < 0.015 * np.linalg.norm(derivative)
+
+
+@pytest.mark.parametrize("function", [order_noise, composition_noise])
+def test_jacobian_that_is_not_symmetric(toy, function):
+    settings, w, jacobian = (
+        Settings(0.1, **EXAMPLES),
+        np.array([1.2, 0.7]),
+        np.array([[1.0, 2.0], [3.0, 4.0]]),
+    )
+    orders, rows = np.array([[0, 3, 2, 1]]), np.array([[0, 1, 2, 3]])
+    at_once, later = (function(toy, settings, w, J)(orders, rows) for J in (np.eye(2), jacobian))
+    np.testing.assert_allclose(later[0], jacobian @ at_once[0], rtol=1e-12)
+
+
+def test_only_endpoints_change(toy):
+    settings = Settings(0.005, 2, trajectories=50, snapshots=(1,), paths=2)
+    cloud = simulate(toy, [1.2, 0.7], settings)
+    kept = cloud.endpoints.copy()
+    corrected = control_variate(toy, cloud)
+    np.testing.assert_array_equal(cloud.endpoints, kept)
+    assert corrected.corrected
+    assert repr(corrected) == "Ensemble(50 trajectories, 2 parameters, corrected)"
+    for name in ("snapshots", "paths", "status"):
+        np.testing.assert_array_equal(getattr(corrected, name), getattr(cloud, name))
+    flow = integrate(toy, [1.2, 0.7], settings)
+    assert (
+        compare(corrected, flow).distance_standard_error < 0.2 * compare(cloud, flow).distance_standard_error
+    )
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
+def test_in_pieces(toy, sampling, monkeypatch):
+    cloud = simulate(toy, [1.2, 0.7], Settings(0.05, 2, trajectories=70, sampling=sampling))
+    whole = control_variate(toy, cloud)
+    monkeypatch.setattr("mcsgd.correction.CHUNK", 1)
+    np.testing.assert_allclose(control_variate(toy, cloud).endpoints, whole.endpoints, rtol=1e-15)
+
+
+def test_diverged_trajectories_stay_so():
+    problem = logistic(3)
+    cloud = simulate(problem, START, Settings(0.1, trajectories=5))
+    endpoints, status = cloud.endpoints.copy(), cloud.status.copy()
+    endpoints[3], status[3] = np.nan, 1
+    whole, one_gone = (
+        control_variate(problem, c) for c in (cloud, replace(cloud, endpoints=endpoints, status=status))
+    )
+    assert one_gone.diverged == 1
+    assert np.isnan(one_gone.endpoints[3]).all()
+    np.testing.assert_array_equal(one_gone.finished().endpoints, whole.endpoints[[0, 1, 2, 4]])
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
+def test_what_is_not_finite_is_refused(sampling):
+    """The steps are of order 1, the terms of xi beyond all numbers."""
+    problem = Quadratic([[[1e200]], [[2e200]], [[3e200]]], [[0.0], [1.0], [2.0]])
+    cloud = simulate(problem, [1.0], Settings(1e-201, trajectories=4, sampling=sampling))
+    assert not cloud.diverged
+    with pytest.raises(InputError, match="problem: must be scaled so that"):
+        control_variate(problem, cloud)
+
+
+def test_one_batch():
+    problem = ScalarFactorization([1.0], [0.6])
+    cloud = simulate(problem, [2.8, 3.5], Settings(0.01, trajectories=3))
+    np.testing.assert_array_equal(control_variate(problem, cloud).endpoints, cloud.endpoints)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"sampling": "with-replacement"}, "cloud: must have sampling random-order, .* got with-replacement"),
+        ({"sampling": "full-batch"}, "cloud: must have sampling random-order"),
+        ({"momentum": 0.5}, "cloud: must be of plain SGD"),
+        ({"substeps": 2}, "cloud: must be of plain SGD"),
+        ({"schedule": (0.5,)}, "cloud: must be of plain SGD"),
+        ({"design": "reversed-pairs"}, "cloud: must have independent trajectories: a pair has none"),
+        ({"design": "balanced"}, "cloud: must have independent trajectories: a set has none"),
+    ],
+)
+def test_ensembles_without_a_control_variate(toy, settings, expected):
+    cloud = simulate(toy, [1.2, 0.7], Settings(0.05, trajectories=24, **settings))
+    with pytest.raises(InputError, match=expected):
+        control_variate(toy, cloud)
+
+
+def test_wrong_ensembles(toy, monkeypatch):
+    settings = Settings(0.05, trajectories=24)
+    cloud = simulate(toy, [1.2, 0.7], settings)
+    for wrong, words in [
+        (simulate(toy, [1.2, 0.7], settings, keep_cloud=False), "got one without endpoints"),
+        (replace(cloud, left_out=1), "got one with trajectories left out"),
+        (control_variate(toy, cloud), "got one corrected already"),
+    ]:
+        with pytest.raises(InputError, match=f"^cloud: must have the endpoints of all .* {words}"):
+            control_variate(toy, wrong)
+    for other in (ScalarFactorization([1.0, 2.0], [0.6, 1.0]), ScalarFactorization(*toy.data, batch_size=2)):
+        with pytest.raises(InputError, match="problem: must be the one that was simulated"):
+            control_variate(other, cloud)
+    monkeypatch.setattr("mcsgd.correction.memory_bytes", lambda: 100)
+    with pytest.raises(InputError, match=r"problem: must be smaller: .* 4\^2 pairs"):
+        control_variate(toy, cloud)
+
+
+def test_a_flow_that_cannot_be_integrated():
+    problem = Quadratic([np.diag([1.0, 1e4])] * 2, [[0.0, 0.0]] * 2)
+    cloud = simulate(problem, [1.0, 1.0], Settings(1000.0, epochs=2, trajectories=4))
+    with pytest.raises(DivergedError, match="the flow to take the noise along grew beyond"):
+        control_variate(problem, cloud)
