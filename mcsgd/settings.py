@@ -273,7 +273,7 @@ class Settings:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """The settings by which a step is not w - eps g with one eps throughout, what most of theory is of."""
+        """The settings by which a step is not w - eps g with one eps, which most of theory is about."""
         plain = {"schedule": "constant", "substeps": 1, "momentum": 0.0, "optimizer": "sgd"}
         return tuple(name for name, value in plain.items() if getattr(self, name) != value)
 
