@@ -105,7 +105,7 @@ class Experiment:
             {},
         )
         settings = _settings(checks, sections)
-        chosen = _fields(checks, sections["flow"], settings)
+        chosen = _fields(checks, sections["flow"], problem, settings)
         parameters = None if problem is None else problem.parameters
         start, about_start = checks.attempt(lambda: make_start(sections["start"], parameters)) or (None, {})
         if problem is not None and settings is not None:
@@ -217,11 +217,13 @@ def _settings(checks: Checks, sections: Mapping[str, Mapping[str, Any]]) -> Sett
     return checks.attempt(lambda: Settings(**given), PLACES)
 
 
-def _fields(checks: Checks, table: Mapping[str, Any], settings: Settings | None) -> tuple[str, ...]:
+def _fields(
+    checks: Checks, table: Mapping[str, Any], problem: Problem | None, settings: Settings | None
+) -> tuple[str, ...]:
     """Return the fields to integrate: those given, or those that theory has for the sampling."""
     checks.known_keys("flow", table, ("fields",))
     if "fields" not in table:
-        return default_fields(settings) if settings is not None else ()
+        return () if problem is None or settings is None else default_fields(problem, settings)
     names = table["fields"]
     if not isinstance(names, list):
         checks.fail("flow.fields", f"must be a list of names, got {names!r}")

@@ -150,8 +150,8 @@ def _nearest(cloud: Ensemble, told: list[Comparison]) -> list[str]:
         sentences.append(
             f"{nearest.field} is at least {lower / upper:.3g} times nearer than {farthest.field}."
         )
-    own = SAMPLINGS[cloud.settings.sampling].field  # of the others, lower orders are left too
-    if not nearest.compatible and len(told) > 1 and nearest.field == own and not cloud.left_out:
+    own = SAMPLINGS[cloud.settings.sampling].field, "second-order"  # of the others, lower orders are left too
+    if not nearest.compatible and len(told) > 1 and nearest.field in own and not cloud.left_out:
         sentences.append(
             f"What is left to {nearest.field} is of a higher order in the step size than it describes."
         )

@@ -28,7 +28,25 @@ def make_problems():
     }
 
 
+def make_expandable():
+    """Problem of four batches, start, and a step size at which one epoch's expansion has converged."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(8, 3))
+    logistic = LogisticRegression(3 * X, np.arange(8) % 2, 2, 0.1)
+    network = TanhNetwork(X, rng.normal(size=8), 2, hidden=2)
+    return {
+        "toy": (
+            ScalarFactorization([1.0, 0.5, 2.0, 1.5], [0.6, 1.0, 0.2, 0.9]),
+            np.array([1.2, 0.7]),
+            0.0025,
+        ),
+        "logistic": (logistic, rng.normal(size=3), 0.003),
+        "network": (network, rng.normal(size=11), 0.006),
+    }
+
+
 PROBLEMS = make_problems()
+EXPANDABLE = make_expandable()
 
 
 @pytest.fixture(params=PROBLEMS)

@@ -24,6 +24,32 @@ def exact_mean(problem, start, step_size):
     return start + (exact_endpoints(problem, start, step_size) - start).mean(axis=0)
 
 
+def expansion(problem, w, visits):
+    """Coefficients a, xi, eta of w - eps a + eps^2 xi - eps^3 eta + ..., after the given visits.
+
+    A visit is a batch, or a list of examples.
+    """
+    a, xi, eta = np.zeros((3, w.size))
+    for batch in visits:
+        eta = eta + problem.hessian_vector(w, xi, batch) + problem.third_derivative(w, a, a, batch) / 2
+        xi = xi + problem.hessian_vector(w, a, batch)
+        a = a + problem.gradient(w, batch)
+    return np.array([a, xi, eta])
+
+
+def reshuffled(examples, batch_size, design="independent"):
+    """All that one epoch of reshuffled examples can visit, equally likely, as tuples of batches of examples."""
+    starts = range(0, examples, batch_size)
+    orders = permutations(range(examples))
+    epochs = list({tuple(tuple(sorted(p[i : i + batch_size])) for i in starts) for p in orders})
+    return epochs + [epoch[::-1] for epoch in epochs] if design == "reversed-pairs" else epochs
+
+
+def slopes(errors):
+    """Orders in the step size, from errors at step sizes halved again and again."""
+    return np.log2(np.array(errors)[:-1] / np.array(errors)[1:])
+
+
 def directional(function, w, v, step=1e-3):
     """Derivative of a function along v by the 4th-order central difference."""
     near = function(w + step * v) - function(w - step * v)

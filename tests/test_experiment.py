@@ -53,8 +53,8 @@ def test_reads_a_file_with_defaults_filled_in(tmp_path):
     )
     experiment = Experiment.read(file)
     assert experiment.settings.trajectories == 1000
-    assert experiment.fields == ("gradient", "gd")
-    assert experiment.tables["flow"] == {"fields": ["gradient", "gd"]}
+    assert experiment.fields == ("gradient", "gd", "second-order")
+    assert experiment.tables["flow"] == {"fields": ["gradient", "gd", "second-order"]}
     assert experiment.tables["problem"]["batch_size"] == 1
     np.testing.assert_array_equal(experiment.start, [0, 0])
 
@@ -77,7 +77,7 @@ def test_reads_a_file_with_defaults_filled_in(tmp_path):
         ("ensemble.design", "balanced", "ensemble.trajectories: must be a multiple of 24, the balanced set of 4"),
         ("ensembel", {}, "ensembel: unknown section, did you mean ensemble?"),
         ("ensemble", 5, "ensemble: must be a section, got 5"),
-        ("flow.fields", ["sdg"], "flow.fields[0]: must be one of gradient, gd, sgd; got 'sdg', did you mean sgd?"),
+        ("flow.fields", ["sdg"], "flow.fields[0]: must be one of gradient, gd, sgd, second-order; got 'sdg', did you mean sgd?"),
         ("flow.fields", "sgd", "flow.fields: must be a list of names, got 'sgd'"),
         ("flow.field", ["sgd"], "flow.field: unknown key, did you mean fields?"),
         ("start.value", [1.0], "start.value: must be one number for each parameter of shape (2), got shape (1,)"),
@@ -244,7 +244,7 @@ def test_run_writes_cloud_and_flows(tmp_path):
     run = Experiment.from_tables(TOY).run(path)
     again = load(path)
     np.testing.assert_array_equal(again.cloud.endpoints, run.cloud.endpoints)
-    assert list(again.flows) == ["gradient", "gd", "sgd"]
+    assert list(again.flows) == ["gradient", "gd", "sgd", "second-order"]
     for name, flow in again.flows.items():
         np.testing.assert_array_equal(flow.path, run.flows[name].path)
     assert again.experiment == json.loads(json.dumps(run.experiment))

@@ -15,7 +15,7 @@ from mcsgd.theory import default_fields, integrate
 
 def run_of(problem, start, **settings):
     settings = Settings(**{"step_size": 0.02, "trajectories": 50, "paths": 3, "epochs": 2} | settings)
-    flows = {field: integrate(problem, start, settings, field) for field in default_fields(settings)}
+    flows = {field: integrate(problem, start, settings, field) for field in default_fields(problem, settings)}
     return Run(simulate(problem, start, settings), flows)
 
 
@@ -30,7 +30,7 @@ def test_every_dimension(dimension, tmp_path):
     run = run_of(quadratic(dimension), np.ones(dimension))
     figure = cloud_picture(run)
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
-    flows = {"gradient flow", "gd flow", "sgd flow"}
+    flows = {"gradient flow", "gd flow", "sgd flow", "second-order flow"}
     assert labels == flows | {"SGD paths", "endpoints", "start", "mean endpoint"}
     for suffix in (".png", ".pdf", ".svg"):
         save_cloud_picture(run, tmp_path / f"cloud{suffix}")
@@ -57,7 +57,7 @@ def test_plane_of_many_parameters():
     np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-14)
     _, directions = np.linalg.eigh(np.cov(run.cloud.endpoints.T))
     assert abs(plane.axes[0] @ directions[:, -1]) == pytest.approx(1)
-    shift = run.flows["sgd"].endpoint - run.flows["gradient"].endpoint
+    shift = run.flows["second-order"].endpoint - run.flows["gradient"].endpoint
     assert np.linalg.norm(plane.axes @ shift) == pytest.approx(np.linalg.norm(shift))
     x, y = plane.project(run.cloud.mean[None], np.zeros(1))
     np.testing.assert_allclose([x, y], 0, atol=1e-15)

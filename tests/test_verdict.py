@@ -16,7 +16,7 @@ START = np.array([1.2, 0.7])
 
 def verdict_on(problem, start=START, confidence=0.95, **settings):
     settings = Settings(**settings)
-    flows = [integrate(problem, start, settings, field) for field in default_fields(settings)]
+    flows = [integrate(problem, start, settings, field) for field in default_fields(problem, settings)]
     cloud = simulate(problem, start, settings)
     return judge(cloud.finished() if cloud.diverged else cloud, flows, confidence)
 
@@ -28,14 +28,21 @@ def test_says_which_flow_and_which_not(toy):
     assert not verdict["gradient"].compatible
     assert "is compatible with sgd (distance" in str(verdict)
     assert "excludes gradient (distance" in str(verdict)
+    assert "second-order is at least" in str(verdict)
     assert "times nearer than gradient" in str(verdict)
-    assert "too small" not in str(verdict)
+    assert list(verdict.trajectories_needed) == [("sgd", "second-order")]
 
 
 def test_says_what_is_left_when_all_are_excluded(toy):
     verdict = verdict_on(toy, step_size=0.05, trajectories=1000, design="reversed-pairs")
     assert "1000 trajectories (500 pairs) excludes gradient" in str(verdict)
-    assert "What is left to sgd is of a higher order" in str(verdict)
+    assert "What is left to second-order is of a higher order" in str(verdict)
+
+
+def test_says_what_is_left_to_first_order(toy):
+    settings = Settings(0.05, trajectories=1000, design="reversed-pairs")
+    flows = [integrate(toy, START, settings, field) for field in ("gradient", "sgd")]
+    assert "What is left to sgd is of a higher order" in str(judge(simulate(toy, START, settings), flows))
 
 
 def test_what_is_left_is_said_of_the_sampling_s_own_field_only(toy):
@@ -91,7 +98,7 @@ def test_diverged_are_said_to_be_left_out():
 def test_as_dict_is_strict_json(toy, trajectories):
     verdict = verdict_on(toy, step_size=0.01, trajectories=trajectories)
     text = json.dumps(verdict.as_dict(), allow_nan=False)
-    assert [flow["field"] for flow in json.loads(text)["flows"]] == ["gradient", "gd", "sgd"]
+    assert [flow["field"] for flow in json.loads(text)["flows"]] == ["gradient", "gd", "sgd", "second-order"]
 
 
 def test_needed_trajectories_are_not_pairs(toy):

@@ -11,9 +11,10 @@ from mcsgd.flow import Flow
 from mcsgd.kernels.trajectory import LARGEST
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import Settings
-from mcsgd.theory.fields import VectorField, vector_field
+from mcsgd.theory.fields import vector_field
+from mcsgd.theory.first_order import VectorField
 
-__all__ = ["integrate"]
+__all__ = ["integrate", "solve"]
 
 RTOL = 1e-12
 SMALLEST = 1e-150
@@ -65,7 +66,7 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
     with np.errstate(all="ignore"):
         # Absolute tolerance by where the flow is and how far it goes, so that it may start at the origin.
         scale = np.nanmax([*np.abs(w0), *np.abs(time[-1] * f(w0)), SMALLEST])
-        path = _solve(f, w0, time, RTOL * scale, FIRST_STEPS + STEPS_PER_EPOCH * settings.epochs)
+        path = solve(f, w0, time, RTOL, scale, settings.epochs)
     if len(path) == points:
         return Flow(field, time, path, path[-1], derivatives=problem.derivatives)
     reached = time[: len(path)]
@@ -73,12 +74,17 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
     return Flow(field, reached, path, np.full(w0.size, np.nan), message, problem.derivatives)
 
 
-def _solve(f: VectorField, w0: Array, time: Array, atol: float, most_steps: int) -> Array:
-    """Return the solution at the given times (p', d), as many of them as can be reached."""
-    solver = DOP853(lambda _, w: f(w), 0.0, w0.copy(), time[-1], rtol=RTOL, atol=atol)
+def solve(f: VectorField, w0: Array, time: Array, rtol: float, scale: float, epochs: int) -> Array:
+    """Return the solution at the given times (p', d), as many of them as can be reached.
+
+    What is smaller than `scale` may be off by `rtol` times that.
+    """
+    if not np.isfinite(f(w0)).all():  # DOP853 would look for its first step for ever
+        return w0[None]
+    solver = DOP853(lambda _, w: f(w), 0.0, w0.copy(), time[-1], rtol=rtol, atol=rtol * scale)
     pieces = [w0[None]]
     reached = 1
-    for _ in range(most_steps):
+    for _ in range(FIRST_STEPS + STEPS_PER_EPOCH * epochs):
         if solver.status != "running":
             break
         solver.step()

@@ -4,7 +4,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from reference import epoch, exact_mean
+from reference import epoch, exact_mean, slopes
 
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.settings import Settings
@@ -12,10 +12,6 @@ from mcsgd.theory import integrate
 
 START = np.array([1.2, 0.7])
 STEPS = 0.02 / 2.0 ** np.arange(5)
-
-
-def slopes(errors):
-    return np.log2(np.array(errors)[:-1] / np.array(errors)[1:])
 
 
 def errors(toy, field, exact, **settings):
@@ -26,14 +22,14 @@ def errors(toy, field, exact, **settings):
     return found
 
 
-@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 2), ("sgd", 3)])
+@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 2), ("sgd", 3), ("second-order", 4)])
 def test_random_order_one_epoch(toy, field, order):
     measured = slopes(errors(toy, field, lambda eps: exact_mean(toy, START, eps)))
     assert measured[-1] == pytest.approx(order, abs=0.06)
 
 
 def test_random_order_at_fixed_time():
-    """All 6^K sequences of orders over K epochs, a fresh order each: slopes 1, 1, 2."""
+    """All 6^K sequences of orders over K epochs, a fresh order each: slopes 1, 1, 2, 3."""
     x, y = np.array([1.0, 0.5, 1.5]), np.array([0.6, 1.0, 0.2])
     problem = ScalarFactorization(x, y)
 
@@ -52,7 +48,7 @@ def test_random_order_at_fixed_time():
 
     settings = [Settings(0.2 / 3 / epochs, epochs=epochs) for epochs in (2, 4, 8)]
     means = [exact(s.step_size, s.epochs) for s in settings]
-    for field, order in {"gradient": 1, "gd": 1, "sgd": 2}.items():
+    for field, order in {"gradient": 1, "gd": 1, "sgd": 2, "second-order": 3}.items():
         ends = [integrate(problem, START, s, field).endpoint for s in settings]
         found = [np.linalg.norm(mean - end) for mean, end in zip(means, ends, strict=True)]
         assert slopes(found)[-1] == pytest.approx(order, abs=0.08)
@@ -85,7 +81,7 @@ def mean_map(problem, eps):
     return np.eye(d + 1) + sum(np.linalg.multi_dot(order) - np.eye(d + 1) for order in orders) / len(orders)
 
 
-@pytest.mark.parametrize(("field", "order"), [("gradient", 1), ("gd", 1), ("sgd", 2)])
+@pytest.mark.parametrize(("field", "order"), [("gradient", 1), ("gd", 1), ("sgd", 2), ("second-order", 3)])
 def test_quadratics_at_fixed_time(field, order):
     """Orders of different epochs are independent, so the mean map of quadratics multiplies."""
     rng = np.random.default_rng(0)
@@ -100,7 +96,7 @@ def test_quadratics_at_fixed_time(field, order):
     assert slopes(found)[-1] == pytest.approx(order, abs=0.06)
 
 
-@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 3), ("sgd", 2)])
+@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 3), ("sgd", 2), ("second-order", 4)])
 @pytest.mark.filterwarnings("ignore:field sgd does not belong")
 def test_with_replacement_one_epoch(toy, field, order):
     sequences = list(product(range(toy.batches), repeat=toy.batches))
@@ -127,7 +123,7 @@ def test_reshuffled_examples_one_epoch(examples, batch_size):
             ends.append(w - START)
         return START + np.mean(ends, axis=0)
 
-    wanted = {"gradient": 2, "gd": 2, "sgd": 3}
+    wanted = {"gradient": 2, "gd": 2, "sgd": 3, "second-order": 4}
     means = {eps: exact(eps) for eps in STEPS[-2:]}
     for field, order in wanted.items():
         found = []
@@ -137,7 +133,7 @@ def test_reshuffled_examples_one_epoch(examples, batch_size):
         assert slopes(found)[-1] == pytest.approx(order, abs=0.1)
 
 
-@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 2), ("sgd", 3)])
+@pytest.mark.parametrize(("field", "order"), [("gradient", 2), ("gd", 2), ("sgd", 3), ("second-order", 4)])
 def test_given_order_one_epoch(toy, field, order):
     pi = (2, 0, 3, 1)
     measured = slopes(
@@ -146,7 +142,7 @@ def test_given_order_one_epoch(toy, field, order):
     assert measured[-1] == pytest.approx(order, abs=0.06)
 
 
-@pytest.mark.parametrize(("field", "order"), [("gradient", 1), ("gd", 2)])
+@pytest.mark.parametrize(("field", "order"), [("gradient", 1), ("gd", 2), ("second-order", 3)])
 def test_full_batch_at_fixed_time(toy, field, order):
     found = []
     for epochs in (16, 32, 64):
