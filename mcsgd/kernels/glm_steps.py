@@ -11,9 +11,9 @@ import numpy as np
 
 from mcsgd.kernels.glm import LOGISTIC
 from mcsgd.kernels.jit import inline, jit
-from mcsgd.kernels.products import aligned, multiply
+from mcsgd.kernels.products import aligned, multiply, multiply_into
 from mcsgd.kernels.simd import LANES, load, store
-from mcsgd.kernels.steps import batch_of, descend, empty_batch, fixed_batch, pack, sorted_by_batch
+from mcsgd.kernels.steps import batch_of, empty_batch, fixed_batch, pack, sorted_by_batch
 from mcsgd.kernels.vmath import logistic, logistic_4
 
 GROUP = 24
@@ -46,7 +46,7 @@ def residuals(z, at, y, y_at, size):
 @inline
 def step_group(state, bases, count, batch, work, step_size, plan, l2, family):
     """Step `count` <= GROUP trajectories, whose states begin at `bases`, on one batch."""
-    z, z_bases, g = work
+    z, z_bases = work
     height, width = batch.height, batch.width
     features = plan.start.size
     multiply(state, bases, count, 1, batch.XT, batch.at, height, features, height // LANES, z, 0, height)
@@ -55,22 +55,23 @@ def step_group(state, bases, count, batch, work, step_size, plan, l2, family):
             logistic_slopes(z, i * height, batch.Y, batch.y_at, height)
         else:
             residuals(z, i * height, batch.Y, batch.y_at, height)
-    multiply(z, z_bases, count, 1, batch.X, batch.at, width, batch.size, width // LANES, g, 0, width)
-    for i in range(count):
-        descend(state, bases[i], g, i * width, width, step_size, l2, 1.0 / batch.size)
+    rate, keep, vectors = -step_size / batch.size, 1.0 - step_size * l2, width // LANES
+    multiply_into(
+        z, z_bases, count, 1, batch.X, batch.at, width, batch.size, vectors, state, bases, keep, rate
+    )
 
 
 @inline
-def workspace(height, width):
+def workspace(height):
     """Return what `step_group` works in."""
-    return aligned(GROUP * height), np.arange(GROUP) * height, aligned(GROUP * width)
+    return aligned(GROUP * height), np.arange(GROUP) * height
 
 
 @jit
 def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, Y, sizes, l2, family = data
-    work, bases = workspace(X.shape[1], X.shape[2]), np.empty(GROUP, np.int64)
+    work, bases = workspace(X.shape[1]), np.empty(GROUP, np.int64)
     for visited in visits:
         order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
         for k in range(plan.batches):
@@ -86,7 +87,7 @@ def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
 def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on batches of their own."""
     X, _, Y, sizes, l2, family = data
-    work, bases = workspace(sizes[0], X.shape[1]), np.empty(1, np.int64)
+    work, bases = workspace(sizes[0]), np.empty(1, np.int64)
     packed = empty_batch(sizes[0], X.shape[1], 1)
     for t in range(state.size // plan.state_size):
         bases[0] = t * plan.state_size

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.network import SOFTMAX
-from mcsgd.kernels.products import aligned, multiply, padded
+from mcsgd.kernels.products import aligned, multiply, multiply_into, padded
 from mcsgd.kernels.simd import LANES, load, splat, store, total, transpose
 from mcsgd.kernels.softmax_steps import softmax_slopes
 from mcsgd.kernels.steps import (
     batch_of,
-    descend,
     empty_batch,
     fixed_batch,
     pack,
@@ -36,24 +35,23 @@ class Work(NamedTuple):
     """What a step works in. Rows of padding are zero and stay so."""
 
     bases: NDArray[np.int64]
+    places: NDArray[np.int64]
     a: Array  # (h', height): the hidden layer's values
     turned: Array  # (height, h'): their transpose
     o: Array  # (K, height): the outputs, then the loss's slopes in them
     e: Array  # (h, height): the slopes in the hidden layer's inputs
-    g: Array  # the gradient, laid out as the state
     weights: Array  # (height): one over the number of examples, 0 for padding
 
 
 @inline
-def workspace(state_size, height, hidden, outputs):
+def workspace(height, hidden, outputs):
     """Return what `step` works in."""
     wide = padded(hidden)
-    a, g = aligned(wide * height), aligned(state_size)
+    a = aligned(wide * height)
     a[:] = 0.0
-    g[:] = 0.0
-    bases = np.empty(max(hidden, outputs), np.int64)
+    bases, places = np.empty(max(hidden, outputs), np.int64), np.empty(max(hidden, outputs), np.int64)
     o, e = aligned(outputs * height), aligned(hidden * height)
-    return Work(bases, a, aligned(height * wide), o, e, g, aligned(height))
+    return Work(bases, places, a, aligned(height * wide), o, e, aligned(height))
 
 
 @inline
@@ -89,13 +87,13 @@ def back_through_tanh(e, a, hidden, height):
 
 
 @inline
-def sums_of_rows(x, rows, height, out, at):
-    """out[at + i] = sum of row i of x (rows, height)."""
+def sums_into(x, rows, height, out, at, keep, rate):
+    """Replace out[at + i] by keep times it + rate times the sum of row i of x (rows, height)."""
     for i in range(rows):
         sums = load(x, i * height)
         for v in range(LANES, height, LANES):
             sums = sums + load(x, i * height + v)
-        out[at + i] = total(sums)
+        out[at + i] = keep * out[at + i] + rate * total(sums)
 
 
 @inline
@@ -108,7 +106,8 @@ def place_rows(bases, count, start, step):
 @inline
 def step(state, at, batch, hidden, output, work, step_size, plan, l2):
     """Step the trajectory whose state begins at `at` on one batch."""
-    bases, a, turned, o, e, g, weights = work
+    bases, places, a, turned, o, e, weights = work
+    rate, keep = -step_size, 1.0 - step_size * l2
     size, height, width, vectors = batch.size, batch.height, batch.width, batch.height // LANES
     outputs, wide = o.size // height, padded(hidden)
     features = (plan.start.size - outputs * (hidden + 1)) // hidden - 1
@@ -126,21 +125,25 @@ def step(state, at, batch, hidden, output, work, step_size, plan, l2):
     multiply(state, bases, hidden, wide, o, 0, height, outputs, vectors, e, 0, height)
     back_through_tanh(e, a, hidden, height)
     place_rows(bases, max(hidden, outputs), 0, height)
-    multiply(e, bases, hidden, 1, batch.X, batch.at, width, size, width // LANES, g, 0, width)
-    sums_of_rows(e, hidden, height, g, b1)
+    place_rows(places, hidden, at, width)
+    multiply_into(
+        *(e, bases, hidden, 1, batch.X, batch.at, width, size, width // LANES),
+        *(state, places, keep, rate),
+    )
+    sums_into(e, hidden, height, state, at + b1, keep, rate)
     for i in range(0, wide, LANES):
         for v in range(0, height, LANES):
             transpose(a, i * height + v, height, turned, v * wide + i, wide)
-    multiply(o, bases, outputs, 1, turned, 0, wide, size, wide // LANES, g, W2, wide)
-    sums_of_rows(o, outputs, height, g, b2)
-    descend(state, at, g, 0, plan.state_size, step_size, l2, 1.0)
+    place_rows(places, outputs, at + W2, wide)
+    multiply_into(o, bases, outputs, 1, turned, 0, wide, size, wide // LANES, state, places, keep, rate)
+    sums_into(o, outputs, height, state, at + b2, keep, rate)
 
 
 @jit
 def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, Y, sizes, hidden, output, l2 = data
-    work = workspace(plan.state_size, X.shape[1], hidden, Y.shape[1])
+    work = workspace(X.shape[1], hidden, Y.shape[1])
     for visited in visits:
         order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
         for k in range(plan.batches):
@@ -153,7 +156,7 @@ def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
 def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on batches of their own."""
     X, _, Y, sizes, hidden, output, l2 = data
-    work = workspace(plan.state_size, sizes[0], hidden, Y.shape[1])
+    work = workspace(sizes[0], hidden, Y.shape[1])
     packed = empty_batch(sizes[0], X.shape[1], Y.shape[1])
     for t in range(state.size // plan.state_size):
         for visited in visits:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from mcsgd.kernels.jit import inline, jit
-from mcsgd.kernels.products import aligned, multiply
+from mcsgd.kernels.products import aligned, multiply, multiply_into
 from mcsgd.kernels.simd import LANES, load, select, splat, store
 from mcsgd.kernels.steps import (
     batch_of,
-    descend,
     empty_batch,
     fixed_batch,
     pack,
@@ -52,8 +51,8 @@ def softmax_slopes(z, at, classes, batch, weights):
 @inline
 def step_group(state, starts, count, batch, classes, work, step_size, plan, l2):
     """Step `count` trajectories, whose states begin at `starts`, on one batch."""
-    bases, z, z_bases, g, weights = work
-    height, width, size = batch.height, batch.width, plan.state_size
+    bases, z, z_bases, weights = work
+    height, width = batch.height, batch.width
     for i in range(count):
         for c in range(classes):
             bases[i * classes + c] = starts[i] + c * width
@@ -62,17 +61,17 @@ def step_group(state, starts, count, batch, classes, work, step_size, plan, l2):
     multiply(state, bases, rows, 1, batch.XT, batch.at, height, features, height // LANES, z, 0, height)
     for i in range(count):
         softmax_slopes(z, i * classes * height, classes, batch, weights)
-    multiply(z, z_bases, rows, 1, batch.X, batch.at, width, batch.size, width // LANES, g, 0, width)
-    for i in range(count):
-        descend(state, starts[i], g, i * size, size, step_size, l2, 1.0)
+    rate, keep, vectors = -step_size, 1.0 - step_size * l2, width // LANES
+    multiply_into(
+        z, z_bases, rows, 1, batch.X, batch.at, width, batch.size, vectors, state, bases, keep, rate
+    )
 
 
 @inline
-def workspace(group, classes, height, width):
+def workspace(group, classes, height):
     """Return what `step_group` works in."""
     rows = group * classes
-    z, g = aligned(rows * height), aligned(rows * width)
-    return np.empty(rows, np.int64), z, np.arange(rows) * height, g, aligned(height)
+    return np.empty(rows, np.int64), aligned(rows * height), np.arange(rows) * height, aligned(height)
 
 
 @jit
@@ -81,7 +80,7 @@ def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
     X, XT, onehot, sizes, l2 = data
     classes = onehot.shape[1]
     group = max(1, ROWS // classes)
-    work, members = workspace(group, classes, X.shape[1], X.shape[2]), np.empty(group, np.int64)
+    work, members = workspace(group, classes, X.shape[1]), np.empty(group, np.int64)
     for visited in visits:
         order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
         for k in range(plan.batches):
@@ -98,7 +97,7 @@ def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on batches of their own."""
     X, _, onehot, sizes, l2 = data
     classes = onehot.shape[1]
-    work, members = workspace(1, classes, sizes[0], X.shape[1]), np.empty(1, np.int64)
+    work, members = workspace(1, classes, sizes[0]), np.empty(1, np.int64)
     packed = empty_batch(sizes[0], X.shape[1], classes)
     for t in range(state.size // plan.state_size):
         members[0] = t * plan.state_size

@@ -25,7 +25,6 @@ __all__ = [
     "Batch",
     "adam",
     "batch_of",
-    "descend",
     "empty_batch",
     "fixed_batch",
     "one_by_one",
@@ -145,12 +144,3 @@ def weigh_examples(batch, weights):
     """Fill in one over the number of examples for each of them, and 0 for the padding."""
     weights[:] = 0.0
     weights[: batch.size] = 1.0 / batch.size
-
-
-@inline
-def descend(state, at, gradient, gradient_at, size, step_size, l2, scale):
-    """Subtract step_size (scale gradient + l2 w) from `size` numbers of the state, whole vectors."""
-    for v in range(0, size, LANES):
-        w = load(state, at + v)
-        slope = load(gradient, gradient_at + v) * splat(scale) + splat(l2) * w
-        store(state, at + v, w - splat(step_size) * slope)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mcsgd.kernels.products import aligned, multiply, padded
+from mcsgd.kernels.products import aligned, multiply, multiply_into, padded
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 5, 6, 7, 13])
@@ -29,6 +29,27 @@ def test_against_numpy(height, vectors, count, step):
     a = np.array([scalars[b : b + count * step : step] for b in bases])
     np.testing.assert_allclose(out[:, :-1], a @ rows[1:], rtol=1e-13, atol=1e-13)
     assert (out[:, -1] == 7).all()
+
+
+@pytest.mark.parametrize("height", [1, 2, 5, 7, 13])
+@pytest.mark.parametrize("vectors", [1, 3, 6, 8])
+def test_steps_against_numpy(height, vectors):
+    rng = np.random.default_rng(height)
+    scalars, rows, out = (
+        rng.normal(size=400),
+        rng.normal(size=(9, 8 * vectors)),
+        rng.normal(size=20 * 8 * vectors),
+    )
+    bases = rng.integers(0, 391, height)
+    places = rng.permutation(20)[:height] * 8 * vectors
+    expected = out.copy()
+    for base, place in zip(bases, places, strict=True):
+        row = expected[place : place + 8 * vectors]
+        row[:] = 0.75 * row - 0.3 * scalars[base : base + 9] @ rows
+    multiply_into(
+        scalars, bases, height, 1, rows.ravel(), 0, 8 * vectors, 9, vectors, out, places, 0.75, -0.3
+    )
+    np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
 
 
 def test_bits_do_not_depend_on_what_goes_together():
