@@ -31,6 +31,10 @@ CACHE, CACHE_OF_LANES = 2**21, 2**17
 """Bytes of states and orders worked on at once. The more trajectories, the more meet at the same batch;
 where lanes are trajectories, none need meet."""
 
+MOST_SIDE_BY_SIDE = 1024
+BEYOND_CACHE, MEETING = 2**25, 32
+"""Where the batches do not fit into the cache: bytes, and trajectories that should meet at a batch."""
+
 Result = TypeVar("Result")
 
 
@@ -130,9 +134,13 @@ def _stepper(problem: Problem, settings: Settings) -> Stepper:
 
 def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     """Trajectories side by side: as many as the cache holds, but enough to meet at the same batches."""
-    orders = problem.batches + (problem.examples if settings.sampling == RESHUFFLED else 0)
-    cache = CACHE_OF_LANES if stepper.by_lanes else CACHE
-    tile = int(np.clip(cache // (8 * (stepper.state_size + orders)), 16, 1024))
+    reshuffled = settings.sampling == RESHUFFLED
+    numbers = stepper.state_size + problem.batches + (problem.examples if reshuffled else 0)
+    cache, most = CACHE_OF_LANES if stepper.by_lanes else CACHE, MOST_SIDE_BY_SIDE
+    data = sum(item.nbytes for item in stepper.data if isinstance(item, np.ndarray))
+    if data > CACHE and not (stepper.by_lanes or reshuffled):
+        cache, most = BEYOND_CACHE, max(most, MEETING * problem.batches)
+    tile = int(np.clip(cache // (8 * numbers), 16, most))
     # An odd number of groups, for rows of a power of two bytes would share a few sets of the cache.
     return min((tile // 16 - 1) // 2 * 32 + 16, -(-settings.trajectories // 16) * 16)
 
