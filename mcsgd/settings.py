@@ -103,7 +103,7 @@ SCHEDULES = {
 }
 
 STEP_SIZE_LIMIT = 1e6
-MOST_SCHEDULED = 10**7
+MOST_SCHEDULED = 10**5
 COPIES = 3  # of the cloud, that its statistics make
 
 
@@ -272,6 +272,11 @@ class Settings:
         return np.asarray(self.step_size * factors)
 
     @property
+    def rate(self) -> float:
+        """The size of a step on one batch, step_size / substeps."""
+        return self.step_size / self.substeps
+
+    @property
     def extras(self) -> tuple[str, ...]:
         """The settings by which a step is not w - eps g with one eps, which most of theory is about."""
         plain = {"schedule": "constant", "substeps": 1, "momentum": 0.0, "optimizer": "sgd"}
@@ -338,6 +343,8 @@ def _check_together(
         checks.fail("schedule", f"must hold a factor for each of the {epochs} epochs, got {len(schedule)}")
     if schedule != "constant" and epochs > MOST_SCHEDULED:
         checks.fail("schedule", f"is for at most {MOST_SCHEDULED} epochs, got {epochs}")
+    if substeps > 1 and sampling == "with-replacement":
+        checks.fail("substeps", f"are for samplings that visit each batch once, got {substeps}")
     if momentum and substeps > 1:
         checks.fail("substeps", f"do not go with momentum, got {substeps} and momentum {momentum:g}")
     if optimizer == "adam" and sampling != "full-batch":

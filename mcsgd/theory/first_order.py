@@ -10,7 +10,8 @@ batches, eps the step size. A field is w' = f0 + eps f1 with f0 = -g.
 | sgd | C + (eps/4m) sum_k abs(grad C_k)^2 | Smith, Dherin, Barrett, De (2021), eq. 1 |
 
 Under other samplings, "sgd" is the first-order field that belongs to them, where they have one of
-their own: see `sgd`.
+their own: see `sgd`. With n substeps of alpha = eps/n on each batch, alpha stands in place of eps where
+batches do not mix: C + (alpha/4m) sum_k abs(grad C_k)^2 (Smith et al. 2021, section 4).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def gd(problem: Problem, settings: Settings) -> VectorField:
 
     def field(w: Array) -> Array:
         g = problem.gradients(w).mean(axis=0)
-        return np.asarray(-g - settings.step_size / 2 * problem.hessian_vectors(w, g).mean(axis=0))
+        return np.asarray(-g - settings.rate / 2 * problem.hessian_vectors(w, g).mean(axis=0))
 
     return field
 
@@ -59,33 +60,39 @@ def sgd(problem: Problem, settings: Settings) -> VectorField:
       + (1/2m) sum_{i<j} (H_{pi_j} g_{pi_i} - H_{pi_i} g_{pi_j}), the field of this one order.
     - full-batch: gd.
     """
-    return _FIRST_ORDER[settings.sampling](problem, settings.step_size, settings)
+    return _FIRST_ORDER[settings.sampling](problem, settings)
 
 
-def _fixed_batches(problem: Problem, eps: float, settings: Settings) -> VectorField:
+def _fixed_batches(problem: Problem, settings: Settings) -> VectorField:
     def field(w: Array) -> Array:
         g = problem.gradients(w)
-        return np.asarray(-g.mean(axis=0) - eps / 2 * problem.hessian_vectors(w, g).mean(axis=0))
+        return np.asarray(-g.mean(axis=0) - settings.rate / 2 * problem.hessian_vectors(w, g).mean(axis=0))
 
     return field
 
 
-def _reshuffled_examples(problem: Problem, eps: float, settings: Settings) -> VectorField:
-    N = problem.examples
+def _reshuffled_examples(problem: Problem, settings: Settings) -> VectorField:
+    N, m, eps = problem.examples, problem.batches, settings.step_size
     examples = problem.with_batch_size(1)
-    k2 = (problem.batches - 1) / (N - 1) if N > 1 else 0.0
+    k2 = (m - 1) / (N - 1) if N > 1 else 0.0
+    # Substeps undo a part of <H_k g_k>, whose mean over compositions is H g + within (<H_i g_i> - H g).
+    sizes = np.minimum(problem.batch_size, N - problem.batch_size * np.arange(m))
+    within = float(np.mean((N - sizes) / (sizes * max(N - 1, 1))))
+    undone = eps - settings.rate
+    mixed = eps * k2 - undone * within
 
     def field(w: Array) -> Array:
         g_i = examples.gradients(w)
         g = g_i.mean(axis=0)
-        # H g + k2 (<H_i g_i> - H g) is the mean of H_i applied to a mixture of g and g_i.
-        return np.asarray(-g - eps / 2 * examples.hessian_vectors(w, (1 - k2) * g + k2 * g_i).mean(axis=0))
+        # a H g + b <H_i g_i> is the mean of H_i applied to a mixture of g and g_i.
+        mixture = (settings.rate - mixed) * g + mixed * g_i
+        return np.asarray(-g - examples.hessian_vectors(w, mixture).mean(axis=0) / 2)
 
     return field
 
 
-def _given_order(problem: Problem, eps: float, settings: Settings) -> VectorField:
-    order = np.array(settings.order)
+def _given_order(problem: Problem, settings: Settings) -> VectorField:
+    order, eps = np.array(settings.order), settings.step_size
 
     def field(w: Array) -> Array:
         g = problem.gradients(w)
@@ -93,7 +100,8 @@ def _given_order(problem: Problem, eps: float, settings: Settings) -> VectorFiel
         before[order[1:]] = np.cumsum(g[order], axis=0)[:-1]
         after[order[:-1]] = np.cumsum(g[order][::-1], axis=0)[:-1][::-1]
         return np.asarray(
-            -g.mean(axis=0) - eps / 2 * problem.hessian_vectors(w, g - before + after).mean(axis=0)
+            -g.mean(axis=0)
+            - problem.hessian_vectors(w, settings.rate * g + eps * (after - before)).mean(axis=0) / 2
         )
 
     return field

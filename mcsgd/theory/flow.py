@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
@@ -11,8 +13,9 @@ from mcsgd.flow import Flow
 from mcsgd.kernels.trajectory import LARGEST
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import Settings
-from mcsgd.theory.fields import vector_field
+from mcsgd.theory.fields import build_field, check_field, target_of
 from mcsgd.theory.first_order import VectorField
+from mcsgd.theory.momentum import velocity_shift
 
 __all__ = ["integrate", "solve"]
 
@@ -59,19 +62,47 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     checks.done()
-    f = vector_field(problem, settings, field)
-    points = min(settings.epochs * -(-PATH_POINTS // settings.epochs), MOST_PATH_POINTS) + 1
-    time = np.linspace(0.0, settings.flow_time(problem), points)
-
+    name = check_field(problem, settings, field)
     with np.errstate(all="ignore"):
-        # Absolute tolerance by where the flow is and how far it goes, so that it may start at the origin.
-        scale = np.nanmax([*np.abs(w0), *np.abs(time[-1] * f(w0)), SMALLEST])
-        path = solve(f, w0, time, RTOL, scale, settings.epochs)
-    if len(path) == points:
+        time, path = _follow(problem, w0, settings, name)
+    if time[-1] >= settings.flow_time(problem) * (1 - 1e-9):
         return Flow(field, time, path, path[-1], derivatives=problem.derivatives)
-    reached = time[: len(path)]
-    message = f"grew beyond {LARGEST:g} or became too stiff after time {reached[-1]:g} of {time[-1]:g}"
-    return Flow(field, reached, path, np.full(w0.size, np.nan), message, problem.derivatives)
+    total = settings.flow_time(problem)
+    message = f"grew beyond {LARGEST:g} or became too stiff after time {time[-1]:g} of {total:g}"
+    return Flow(field, time, path, np.full(w0.size, np.nan), message, problem.derivatives)
+
+
+def _follow(problem: Problem, w0: Array, settings: Settings, name: str) -> tuple[Array, Array]:
+    """Return times (p,) and the flow's path (p, d), as far as it can be followed."""
+    stages = _stages(settings)
+    most = max(MOST_PATH_POINTS // settings.epochs, 1)
+    per_epoch = min(-(-PATH_POINTS // settings.epochs), most)
+    times, pieces, before, scale = [np.zeros(1)], [w0[None]], 0.0, 0.0
+    for stage, epochs in stages:
+        f = build_field(problem, stage, name)
+        w = pieces[-1][-1]
+        if stage.momentum and name != "gradient":
+            change = stage.step_size - before
+            w = w + velocity_shift(target_of(problem, stage, name), stage, w, change)
+        points = min(epochs * per_epoch, MOST_PATH_POINTS) + 1
+        duration = epochs * stage.partition(problem).batches * stage.step_size
+        time = np.linspace(0.0, duration, points)
+        # Absolute tolerance by where the flow is and how far it goes, so that it may start at the origin.
+        scale = np.nanmax([scale, *np.abs(w), *np.abs(duration * f(w)), SMALLEST])
+        path = solve(f, w, time, RTOL, scale, epochs)
+        times.append(times[-1][-1] + time[1 : len(path)])
+        pieces.append(path[1:])
+        before = stage.step_size
+        if len(path) < points:
+            break
+    return np.concatenate(times), np.concatenate(pieces)
+
+
+def _stages(settings: Settings) -> list[tuple[Settings, int]]:
+    """Return the settings of each stretch of epochs with one step size, and its number of epochs."""
+    if settings.schedule == "constant":
+        return [(settings, settings.epochs)]
+    return [(replace(settings, step_size=size, schedule="constant"), 1) for size in settings.step_sizes]
 
 
 def solve(f: VectorField, w0: Array, time: Array, rtol: float, scale: float, epochs: int) -> Array:
