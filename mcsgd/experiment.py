@@ -37,6 +37,7 @@ from mcsgd.storage.output import check_output
 from mcsgd.storage.provenance import Clock, provenance
 from mcsgd.storage.write import write_run
 from mcsgd.theory import FIELDS, default_fields, integrate, vector_field
+from mcsgd.theory.fields import check_available
 
 __all__ = ["Experiment"]
 
@@ -180,6 +181,7 @@ class Experiment:
         few: dict[str, Any] = {
             "trajectories": self.settings.trajectories_per_unit(self.problem.batches),
             "epochs": 1,
+            "schedule": "constant",
             "snapshots": (),
             "paths": 0,
         }
@@ -228,5 +230,10 @@ def _fields(
     if not isinstance(names, list):
         checks.fail("flow.fields", f"must be a list of names, got {names!r}")
         return ()
-    chosen = [checks.choice(f"flow.fields[{i}]", name, FIELDS) for i, name in enumerate(names)]
+    chosen = []
+    for i, name in enumerate(names):
+        place = f"flow.fields[{i}]"
+        chosen.append(checks.choice(place, name, FIELDS))
+        if checks.passed(place) and problem is not None and settings is not None:
+            check_available(checks, place, chosen[-1], problem, settings)
     return tuple(dict.fromkeys(chosen))

@@ -78,6 +78,8 @@ def test_reads_a_file_with_defaults_filled_in(tmp_path):
         ("ensembel", {}, "ensembel: unknown section, did you mean ensemble?"),
         ("ensemble", 5, "ensemble: must be a section, got 5"),
         ("flow.fields", ["sdg"], "flow.fields[0]: must be one of gradient, gd, sgd, second-order; got 'sdg', did you mean sgd?"),
+        ("sgd.schedule", [1.0] * 7, "sgd.schedule: must hold a factor for each of the"),
+        ("problem.gradient_penalty", -1, "problem.gradient_penalty: must be >= 0, got -1"),
         ("flow.fields", "sgd", "flow.fields: must be a list of names, got 'sgd'"),
         ("flow.field", ["sgd"], "flow.field: unknown key, did you mean fields?"),
         ("start.value", [1.0], "start.value: must be one number for each parameter of shape (2), got shape (1,)"),
@@ -98,6 +100,15 @@ def test_reads_a_file_with_defaults_filled_in(tmp_path):
 def test_what_is_wrong_is_named_as_in_the_file(path, value, expected):
     found = issues(changed(path, value))
     assert any(issue.startswith(expected) for issue in found), found
+
+
+def test_fields_without_a_form_for_the_way_to_step():
+    tables = changed("flow.fields", ["gd", "second-order"])
+    tables["sgd"]["momentum"] = 0.5
+    expected = "flow.fields[1]: must be one of gradient, gd, sgd with momentum 0.5, got second-order"
+    assert issues(tables) == [expected]
+    del tables["flow"]
+    assert Experiment.from_tables(tables).fields == ("gradient", "gd", "sgd")
 
 
 def test_everything_wrong_is_said_at_once():

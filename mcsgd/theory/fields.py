@@ -19,7 +19,16 @@ from mcsgd.theory import adam, momentum
 from mcsgd.theory.first_order import VectorField, gd, gradient, sgd
 from mcsgd.theory.second_order import passes, second_order
 
-__all__ = ["FIELDS", "build_field", "check_field", "default_fields", "target_of", "vector_field"]
+__all__ = [
+    "FIELDS",
+    "available_fields",
+    "build_field",
+    "check_available",
+    "check_field",
+    "default_fields",
+    "target_of",
+    "vector_field",
+]
 
 AFFORDABLE = 1e7
 """Numbers of the data, N d, that an evaluation of a default field may pass: about 50 ms."""
@@ -66,13 +75,18 @@ def _any_horizon(problem: Problem, settings: Settings) -> bool:
     return settings.schedule == "constant" or not (uneven or settings.sampling == "with-replacement")
 
 
+def available_fields(problem: Problem, settings: Settings) -> list[str]:
+    """Return the fields that have a form for the way to step."""
+    return [name for name, field in FIELDS.items() if field.builder(problem, settings) is not None]
+
+
 def default_fields(problem: Problem, settings: Settings) -> tuple[str, ...]:
     """Return the fields that theory has for the sampling and way to step in use, least accurate first.
 
     second-order is left out where `_mismatch` has something to say of it, and where an evaluation takes long,
     for which see `mcsgd.theory.second_order.passes`.
     """
-    there = [name for name, field in FIELDS.items() if field.builder(problem, settings) is not None]
+    there = available_fields(problem, settings)
     if SAMPLINGS[settings.sampling].field == "gd" and "sgd" in there:
         there.remove("sgd")
     if "second-order" in there:
@@ -103,14 +117,20 @@ def _mismatch(field: str, settings: Settings) -> str:
     return ""
 
 
+def check_available(checks: Checks, argument: str, name: str, problem: Problem, settings: Settings) -> None:
+    """Check that a known field has a form for the way to step."""
+    there = available_fields(problem, settings)
+    if name not in there:
+        extras = ", ".join(f"{extra} {getattr(settings, extra)}" for extra in settings.extras)
+        checks.fail(argument, f"must be one of {', '.join(there)} with {extras}, got {name}")
+
+
 def check_field(problem: Problem, settings: Settings, field: str) -> str:
     """Return the field's name; see `vector_field` for what is raised and warned."""
     checks = Checks()
     name = checks.choice("field", field, FIELDS)
-    if checks.passed("field") and FIELDS[name].builder(problem, settings) is None:
-        there = [known for known, item in FIELDS.items() if item.builder(problem, settings) is not None]
-        extra = ", ".join(f"{extra} {getattr(settings, extra)}" for extra in settings.extras)
-        checks.fail("field", f"must be one of {', '.join(there)} with {extra}, got {name}")
+    if checks.passed("field"):
+        check_available(checks, "field", name, problem, settings)
     checks.done()
     settings.check_with(problem)
     if mismatch := _mismatch(name, settings):

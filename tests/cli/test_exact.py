@@ -38,9 +38,9 @@ def test_table(command):
     lines = command().stdout.splitlines()
     assert lines[0] == "Exact mean of all 24 equally likely endpoints of 1 epoch, by prefix tree"
     assert lines[2].split()[1].startswith("1.1768")
-    table = dict(line.split() for line in lines[-3:])
-    assert list(table) == ["gradient", "gd", "sgd"]
-    assert float(table["sgd"]) < float(table["gradient"]) / 10
+    table = dict(line.split() for line in lines[-4:])
+    assert list(table) == ["gradient", "gd", "sgd", "second-order"]
+    assert float(table["second-order"]) < float(table["sgd"]) < float(table["gradient"]) / 10
 
 
 def test_json(command):
