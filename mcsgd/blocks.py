@@ -138,7 +138,8 @@ def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     numbers = stepper.state_size + problem.batches + (problem.examples if reshuffled else 0)
     cache, most = CACHE_OF_LANES if stepper.by_lanes else CACHE, MOST_SIDE_BY_SIDE
     data = sum(item.nbytes for item in stepper.data if isinstance(item, np.ndarray))
-    if data > CACHE and not (stepper.by_lanes or reshuffled):
+    light = 8 * stepper.state_size < data / problem.batches / 4  # a state against a batch
+    if data > CACHE and light and not (stepper.by_lanes or reshuffled):
         cache, most = BEYOND_CACHE, max(most, MEETING * problem.batches)
     tile = int(np.clip(cache // (8 * numbers), 16, most))
     # An odd number of groups, for rows of a power of two bytes would share a few sets of the cache.

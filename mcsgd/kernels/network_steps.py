@@ -34,8 +34,10 @@ Array = NDArray[np.float64]
 class Work(NamedTuple):
     """What a step works in. Rows of padding are zero and stay so."""
 
-    bases: NDArray[np.int64]
-    places: NDArray[np.int64]
+    rows_1: NDArray[np.int64]  # where the rows of W1 begin
+    rows_2: NDArray[np.int64]  # of W2
+    columns_2: NDArray[np.int64]
+    rows: NDArray[np.int64]  # of a, o and e
     a: Array  # (h', height): the hidden layer's values
     turned: Array  # (height, h'): their transpose
     o: Array  # (K, height): the outputs, then the loss's slopes in them
@@ -44,14 +46,22 @@ class Work(NamedTuple):
 
 
 @inline
-def workspace(height, hidden, outputs):
+def workspace(height, width, hidden, outputs):
     """Return what `step` works in."""
     wide = padded(hidden)
     a = aligned(wide * height)
     a[:] = 0.0
-    bases, places = np.empty(max(hidden, outputs), np.int64), np.empty(max(hidden, outputs), np.int64)
-    o, e = aligned(outputs * height), aligned(hidden * height)
-    return Work(bases, places, a, aligned(height * wide), o, e, aligned(height))
+    return Work(
+        np.arange(hidden) * width,
+        np.arange(outputs) * wide,
+        np.arange(hidden),
+        np.arange(max(hidden, outputs)) * height,
+        a,
+        aligned(height * wide),
+        aligned(outputs * height),
+        aligned(hidden * height),
+        aligned(height),
+    )
 
 
 @inline
@@ -97,68 +107,54 @@ def sums_into(x, rows, height, out, at, keep, rate):
 
 
 @inline
-def place_rows(bases, count, start, step):
-    """Fill in start, start + step, ..."""
-    for i in range(count):
-        bases[i] = start + i * step
-
-
-@inline
-def step(state, at, batch, hidden, output, work, step_size, plan, l2):
-    """Step the trajectory whose state begins at `at` on one batch."""
-    bases, places, a, turned, o, e, weights = work
+def step(own, batch, hidden, output, work, step_size, plan, l2):
+    """Step the trajectory whose state is `own` on one batch; its weights are filled in."""
+    rows_1, rows_2, columns_2, rows, a, turned, o, e, weights = work
     rate, keep = -step_size, 1.0 - step_size * l2
     size, height, width, vectors = batch.size, batch.height, batch.width, batch.height // LANES
     outputs, wide = o.size // height, padded(hidden)
     features = (plan.start.size - outputs * (hidden + 1)) // hidden - 1
     b1 = hidden * width
-    W2 = b1 + wide
-    b2 = W2 + outputs * wide
-    weigh_examples(batch, weights)
-    place_rows(bases, hidden, at, width)
-    multiply(state, bases, hidden, 1, batch.XT, batch.at, height, features, vectors, a, 0, height)
-    hidden_layer(a, state, at + b1, hidden, height)
-    place_rows(bases, outputs, at + W2, wide)
-    multiply(state, bases, outputs, 1, a, 0, height, hidden, vectors, o, 0, height)
-    output_slopes(o, state, at + b2, outputs, output, batch, weights)
-    place_rows(bases, hidden, at + W2, 1)
-    multiply(state, bases, hidden, wide, o, 0, height, outputs, vectors, e, 0, height)
+    b2 = b1 + wide + outputs * wide
+    second = own[b1 + wide :]  # W2
+    multiply(own, rows_1, hidden, 1, batch.XT, batch.at, height, features, vectors, a, 0, height)
+    hidden_layer(a, own, b1, hidden, height)
+    multiply(second, rows_2, outputs, 1, a, 0, height, hidden, vectors, o, 0, height)
+    output_slopes(o, own, b2, outputs, output, batch, weights)
+    multiply(second, columns_2, hidden, wide, o, 0, height, outputs, vectors, e, 0, height)
     back_through_tanh(e, a, hidden, height)
-    place_rows(bases, max(hidden, outputs), 0, height)
-    place_rows(places, hidden, at, width)
-    multiply_into(
-        *(e, bases, hidden, 1, batch.X, batch.at, width, size, width // LANES),
-        *(state, places, keep, rate),
-    )
-    sums_into(e, hidden, height, state, at + b1, keep, rate)
+    multiply_into(e, rows, hidden, 1, batch.X, batch.at, width, size, width // LANES, own, rows_1, keep, rate)
+    sums_into(e, hidden, height, own, b1, keep, rate)
     for i in range(0, wide, LANES):
         for v in range(0, height, LANES):
             transpose(a, i * height + v, height, turned, v * wide + i, wide)
-    place_rows(places, outputs, at + W2, wide)
-    multiply_into(o, bases, outputs, 1, turned, 0, wide, size, wide // LANES, state, places, keep, rate)
-    sums_into(o, outputs, height, state, at + b2, keep, rate)
+    multiply_into(o, rows, outputs, 1, turned, 0, wide, size, wide // LANES, second, rows_2, keep, rate)
+    sums_into(o, outputs, height, own, b2, keep, rate)
 
 
 @jit
 def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, Y, sizes, hidden, output, l2 = data
-    work = workspace(X.shape[1], hidden, Y.shape[1])
+    work, size = workspace(X.shape[1], X.shape[2], hidden, Y.shape[1]), plan.state_size
     for visited in visits:
-        order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
+        order, starts = sorted_by_batch(visited, state.size // size, plan.batches)
         for k in range(plan.batches):
             batch = fixed_batch(X, XT, Y, sizes, k)
+            weigh_examples(batch, work.weights)
             for i in range(starts[k], starts[k + 1]):
-                step(state, order[i] * plan.state_size, batch, hidden, output, work, step_size, plan, l2)
+                own = state[order[i] * size : (order[i] + 1) * size]
+                step(own, batch, hidden, output, work, step_size, plan, l2)
 
 
 @jit
 def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
     """Step all trajectories on batches of their own."""
     X, _, Y, sizes, hidden, output, l2 = data
-    work = workspace(sizes[0], hidden, Y.shape[1])
+    work, size = workspace(sizes[0], X.shape[1], hidden, Y.shape[1]), plan.state_size
     packed = empty_batch(sizes[0], X.shape[1], Y.shape[1])
-    for t in range(state.size // plan.state_size):
+    for t in range(state.size // size):
         for visited in visits:
             batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
-            step(state, t * plan.state_size, batch, hidden, output, work, step_size, plan, l2)
+            weigh_examples(batch, work.weights)
+            step(state[t * size : (t + 1) * size], batch, hidden, output, work, step_size, plan, l2)

@@ -6,11 +6,14 @@ in r, |r| <= (log 2)/2, by Chebyshev interpolation (relative error 2e-17). NaN s
 
 from __future__ import annotations
 
+import numpy as np
+
 from mcsgd.kernels.jit import inline
 from mcsgd.kernels.simd import as_float, as_int, fma, magnitude, select, splat
 
 LOWEST, HIGHEST = -708.0, 709.0
 FARTHEST = 176.0  # the product of four 1 + exp(176) is still a double
+SIGN = np.int64(-(2**63))  # the bit
 SATURATED = 20.0  # tanh is 1 from here on, to rounding
 LOG2_E, LOG_2, LOG_2_REST = 1.4426950408889634, 0.6931471805599453, 2.3190468138462996e-17
 LOG_2_LEADING, LOG_2_TRAILING = 0.6931471803691238, 1.9082149292705877e-10
@@ -67,7 +70,7 @@ def tanh(x):
     size = minus_1 * inverse
     left = fma(-size, below, minus_1) - size * (minus_1 - (below - splat(2.0)))
     size = fma(left, inverse, size)
-    return select(x < splat(0.0), -size, size)
+    return as_float(as_int(size) | (as_int(x) & splat(SIGN)))
 
 
 @inline
