@@ -9,6 +9,7 @@ run at their best batch of trajectories, found first. A rate is minibatch steps 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import statistics
 import time
@@ -17,9 +18,6 @@ from pathlib import Path
 
 import numba
 import numpy as np
-import peer_c
-import peer_jax
-import peer_numpy
 from rich.console import Console
 from rich.table import Table
 from works import Work, make_works
@@ -30,7 +28,8 @@ from mcsgd.machine import available_cores
 
 MOST_NUMBERS = 2**24
 
-PEERS = {"jax": peer_jax, "numpy": peer_numpy, "c": peer_c}
+PEERS = ("jax", "numpy", "c")
+"""Modules peer_jax, ...: imported where they run, so that none need be installed for the others."""
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -129,7 +128,7 @@ def contest(work: Work, target: float, rounds: int, peers: list[str]) -> dict[st
     few = tuple(2**k for k in range(8, 24, 3) if 2**k * work.problem.parameters <= MOST_NUMBERS)
     made = [("mcsgd", mcsgd_runner(work, cores), few), ("mcsgd, 1 core", mcsgd_runner(work, 1), few)]
     for name in peers:
-        peer = PEERS[name]
+        peer = importlib.import_module(f"peer_{name}")
         made.append((name, lambda n, peer=peer: peer.make_runner(work, n), peer.BATCHES_OF_TRAJECTORIES))
     contestants = {}
     for name, make, candidates in made:
@@ -146,7 +145,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="works whose name contains this")
-    parser.add_argument("--peers", default="jax,numpy,c", help="comma-separated; empty for none")
+    parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated; empty for none")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of one round of one implementation")
     parser.add_argument("-o", "--output", type=Path)
