@@ -107,6 +107,7 @@ def contents(run: Run) -> dict[str, Any]:
         "experiment": dict(run.experiment),
         "trajectories": cloud.count,
         "kept": "moments" if cloud.moments is not None else "cloud",
+        "corrected": cloud.corrected is not None,
         "diverged": cloud.diverged,
         "independent_unit": cloud.unit_name,
         "batches": cloud.batches,
@@ -125,7 +126,9 @@ def show_contents(path: Path, about: Mapping[str, Any]) -> None:
     for section, values in about["experiment"].items():
         table.add_row(f"[{section}]".replace("[", r"\["), _pairs(values))
     diverged = f", {about['diverged']} diverged" if about["diverged"] else ""
-    table.add_row("trajectories", f"{about['trajectories']}{diverged}; unit: {about['independent_unit']}")
+    corrected = ", corrected by their control variate" if about["corrected"] else ""
+    unit = f"unit: {about['independent_unit']}{corrected}"
+    table.add_row("trajectories", f"{about['trajectories']}{diverged}; {unit}")
     table.add_row("flow time", f"{about['flow_time']:g} ({about['batches']} batches an epoch)")
     table.add_row("flows", _pairs(about["flows"]) or "none")
     provenance = about["provenance"]
