@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Public names and where they live, imported on first use: looking at a file needs no numba. No
 # function may be called like a module of the package, whose import would take its name.
 _HOMES = {
+    "Advice": "mcsgd.pilots",
     "Comparison": "mcsgd.comparison",
     "Ensemble": "mcsgd.ensemble",
     "Experiment": "mcsgd.experiment",
@@ -17,6 +18,7 @@ _HOMES = {
     "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
     "Verdict": "mcsgd.verdict",
+    "advise": "mcsgd.advice",
     "compare": "mcsgd.comparison",
     "exact_mean": "mcsgd.exact",
     "control_variate": "mcsgd.correction",

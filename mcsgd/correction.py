@@ -32,13 +32,12 @@ from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.machine import available_cores, memory_bytes
 from mcsgd.orders import RESHUFFLED, Integers, draw_orders
 from mcsgd.problems.base import MATRIX, Array, Problem
-from mcsgd.settings import Settings
+from mcsgd.settings import CORRECTED, Settings
 from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.theory import integrate
 
-__all__ = ["control_variate"]
+__all__ = ["check_pairs", "control_variate", "corrected", "flow_by_epoch"]
 
-SAMPLINGS = ("random-order", "shuffle-once", RESHUFFLED)
 CHUNK = 2**22
 """Numbers that a thread works on at once."""
 COPIES = 3  # of the table of pairs
@@ -48,12 +47,12 @@ Noise = Callable[[Integers, Integers], Array]
 
 
 def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
-    """Return the ensemble with endpoints corrected by the control variate of their orders.
+    """Return the ensemble with `corrected`: its endpoints less the control variate of their orders.
 
     The mean endpoint has the same expectation and, for independent trajectories, a far smaller standard
-    error. `covariance` is then that of corrected endpoints; snapshots and paths are left as they are.
-    The statistics of reversed pairs gain where examples are reshuffled: of the batches, both of a pair
-    have the same.
+    error. The endpoints themselves and their covariance stay as they are. Design control-variate does
+    this at the end of the simulation. The statistics of reversed pairs gain where examples are
+    reshuffled: of the batches, both of a pair have the same.
 
     Parameters
     ----------
@@ -65,7 +64,6 @@ def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
     Returns
     -------
     Ensemble
-        Its `corrected` is set.
 
     Raises
     ------
@@ -85,6 +83,11 @@ def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
     True
     """
     _check(problem, cloud)
+    return corrected(problem, cloud, flow_by_epoch(problem, cloud.start, cloud.settings))
+
+
+def corrected(problem: Problem, cloud: Ensemble, path: Array) -> Ensemble:
+    """Return the same for a cloud that needs no checks, and the flow by epoch (`flow_by_epoch`)."""
     endpoints, reshuffled = cloud.endpoints.copy(), cloud.settings.sampling == RESHUFFLED
     noise_of = composition_noise if reshuffled else order_noise
     size = problem.examples + problem.parameters if reshuffled else problem.batches**2
@@ -96,30 +99,37 @@ def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
             block -= noise(*draw_orders(problem, cloud.settings, epoch, first, len(block)))
 
     with np.errstate(all="ignore"), ThreadPoolExecutor(available_cores()) as pool:
-        for epoch, w, jacobian in linearised(problem, cloud):
+        for epoch, w, jacobian in linearised(problem, cloud.settings, path):
             noise = noise_of(problem, cloud.settings, w, jacobian)
             list(pool.map(partial(correct, epoch, noise), range(0, len(endpoints), rows)))
     if not np.isfinite(endpoints[cloud.status == 0]).all():
         raise InputError([("problem", "must be scaled so that all eps^2 H_a g_b are finite numbers")])
-    return replace(cloud, endpoints=endpoints, corrected=True)
+    return replace(cloud, corrected=endpoints)
 
 
 def _check(problem: Problem, cloud: Ensemble) -> None:
     checks, settings = Checks(), cloud.settings
-    if cloud.moments is not None or cloud.left_out or cloud.corrected:
+    if cloud.moments is not None or cloud.left_out or cloud.corrected is not None:
         what = "without endpoints" if cloud.moments is not None else "with trajectories left out"
-        what = "corrected already" if cloud.corrected else what
+        what = "corrected already" if cloud.corrected is not None else what
         checks.fail("cloud", f"must have the endpoints of all trajectories as simulated, got one {what}")
-    if settings.sampling not in SAMPLINGS:
-        checks.fail("cloud", f"must have sampling {', '.join(SAMPLINGS)}; got {settings.sampling}")
+    if settings.sampling not in CORRECTED:
+        checks.fail("cloud", f"must have sampling {', '.join(CORRECTED)}; got {settings.sampling}")
     elif not settings.plain:
         checks.fail("cloud", "must be of plain SGD: without momentum, substeps, or a schedule")
-    elif settings.sampling != RESHUFFLED and settings.design != "independent":
+    elif settings.sampling != RESHUFFLED and cloud.unit_name != "trajectory":
         unit = cloud.unit_name
         checks.fail("cloud", f"must have independent trajectories: a {unit} has none of this noise left")
     identity = fingerprint(problem.digest(), cloud.start, settings, STREAM_VERSION)
     if identity != cloud.fingerprint:
         checks.fail("problem", "must be the one that was simulated, by this version of the random stream")
+    checks.attempt(lambda: check_pairs(problem, settings))
+    checks.done()
+
+
+def check_pairs(problem: Problem, settings: Settings) -> None:
+    """Raise InputError if the table of pairs of batches does not fit into memory."""
+    checks = Checks()
     pairs = 8 * problem.batches**2 * problem.parameters
     if settings.sampling != RESHUFFLED and COPIES * pairs > memory_bytes():
         needed = f"{COPIES * pairs / 2**30:.0f} GiB for the {problem.batches}^2 pairs of batches"
@@ -127,12 +137,14 @@ def _check(problem: Problem, cloud: Ensemble) -> None:
     checks.done()
 
 
-def linearised(problem: Problem, cloud: Ensemble) -> Iterator[tuple[int, Array, Array]]:
-    """Yield, from the last epoch to the first, where the flow begins it and the Jacobian from its end on."""
-    settings, unit = cloud.settings, np.eye(problem.parameters)
+def linearised(problem: Problem, settings: Settings, path: Array) -> Iterator[tuple[int, Array, Array]]:
+    """Yield, from the last epoch to the first, where the flow begins it and the Jacobian from its end on.
+
+    `path` is what `flow_by_epoch` returns.
+    """
+    w, unit = path, np.eye(problem.parameters)
     # Of one batch, the loss is the mean over examples.
     whole = problem.with_batch_size(problem.examples) if settings.sampling == RESHUFFLED else problem
-    w = _flow_by_epoch(problem, cloud) if settings.epochs > 1 else cloud.start[None]
     jacobian = unit
     yield settings.epochs - 1, w[settings.epochs - 1], jacobian
     for epoch in range(settings.epochs - 1, 0, -1):
@@ -142,11 +154,17 @@ def linearised(problem: Problem, cloud: Ensemble) -> Iterator[tuple[int, Array, 
         yield epoch - 1, w[epoch - 1], jacobian
 
 
-def _flow_by_epoch(problem: Problem, cloud: Ensemble) -> Array:
-    """Return the flow at the end of every epoch, (epochs + 1, d), the start first."""
-    points = [cloud.start]
-    one = replace(cloud.settings, epochs=1, snapshots=(), paths=0)
-    for _ in range(cloud.settings.epochs):
+def flow_by_epoch(problem: Problem, start: Array, settings: Settings) -> Array:
+    """Return the flow at the end of every epoch, (epochs + 1, d), the start first; of one epoch, (1, d).
+
+    Raises
+    ------
+    DivergedError
+        If it cannot be integrated.
+    """
+    points = [start]
+    one = replace(settings, epochs=1, snapshots=(), paths=0)
+    for _ in range(settings.epochs if settings.epochs > 1 else 0):
         flow = integrate(problem, points[-1], one, "sgd")
         if flow.message:
             raise DivergedError(f"the flow to take the noise along {flow.message}")

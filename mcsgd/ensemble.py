@@ -51,8 +51,9 @@ class Ensemble:
         Trajectories left out by `finished()`; statistics are conditional if it is not 0.
     moments : EnsembleMoments or None
         All that is kept of the endpoints, if the cloud is not: then endpoints and status are empty.
-    corrected : bool
-        Whether the endpoints are those of `control_variate`, and not the trajectories' own.
+    corrected : (n, d) or None
+        The endpoints less their control variate, where there is one: the mean and its standard error are then
+        of these, and all else, as `covariance`, of the trajectories' own endpoints.
     """
 
     settings: Settings
@@ -67,7 +68,7 @@ class Ensemble:
     stream_version: int
     left_out: int = 0
     moments: EnsembleMoments | None = None
-    corrected: bool = False
+    corrected: Array | None = None
 
     @property
     def count(self) -> int:
@@ -112,6 +113,7 @@ class Ensemble:
             endpoints=self.endpoints[keep],
             status=self.status[keep],
             snapshots=self.snapshots[keep],
+            corrected=None if self.corrected is None else self.corrected[keep],
             left_out=self.left_out + int(np.count_nonzero(~keep)),
         )
 
@@ -133,7 +135,12 @@ class Ensemble:
             raise DivergedError(f"none of the {self.left_out} trajectories finished: there are no statistics")
         if self.moments is not None:
             return self.moments
-        return EnsembleMoments.of(self.endpoints, self.status, self.start, self.trajectories_per_unit)
+        own, per_unit = self.endpoints, self.trajectories_per_unit
+        moments = EnsembleMoments.of(own, self.status, self.start, per_unit)
+        if self.corrected is None:
+            return moments
+        units = EnsembleMoments.of(self.corrected, self.status, self.start, per_unit).units
+        return replace(moments, units=units)
 
     @property
     def unit_count(self) -> int:
@@ -167,5 +174,5 @@ class Ensemble:
         tail = f", {self.diverged} diverged" if self.diverged else ""
         tail += f", {self.left_out} diverged left out" if self.left_out else ""
         tail += ", moments only" if self.moments is not None else ""
-        tail += ", corrected" if self.corrected else ""
+        tail += ", corrected" if self.corrected is not None else ""
         return f"Ensemble({self.count} trajectories, {self.start.size} parameters{tail})"

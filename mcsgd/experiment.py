@@ -180,7 +180,8 @@ class Experiment:
         """
         few: dict[str, Any] = {
             "trajectories": self.settings.trajectories_per_unit(self.problem.batches),
-            "epochs": 1,
+            # A control variate needs the flow, and its Jacobian, from the second epoch on.
+            "epochs": min(self.settings.epochs, 2) if self.settings.design == "control-variate" else 1,
             "schedule": "constant",
             "snapshots": (),
             "paths": 0,

@@ -68,11 +68,19 @@ DESIGNS = {
             "sets in which every three batches stand in each of their six relative orders equally often",
             "set",
         ),
+        Design(
+            "control-variate",
+            "independent, and each endpoint less what its order did to it to leading order",
+            "trajectory",
+        ),
     )
 }
 
 ORDERED = ("random-order", "shuffle-once")
 """Samplings of fixed batches, each once, in a random order: those with balanced sets."""
+
+CORRECTED = (*ORDERED, "reshuffle-examples")
+"""Samplings with a control variate."""
 
 SECTIONS = {
     "sgd": (
@@ -127,7 +135,8 @@ class Settings:
         A key of `SAMPLINGS`; random-order by default.
     design : str
         A key of `DESIGNS`; reversed-pairs needs an even number of trajectories, balanced a multiple of
-        `mcsgd.designs.set_size` of the number of batches.
+        `mcsgd.designs.set_size` of the number of batches. control-variate keeps corrected endpoints
+        beside the trajectories' own: see `mcsgd.control_variate`.
     order : sequence of int
         For given-order: every batch index 0..m-1 once.
     substeps : int
@@ -255,9 +264,10 @@ class Settings:
         checks.done()
 
     def cloud_bytes(self, problem: Problem) -> int:
-        """Return the size of endpoints, snapshots and paths."""
+        """Return the size of endpoints, also corrected ones, snapshots and paths."""
         steps = self.epochs * self.partition(problem).batches
-        rows = self.trajectories * (1 + len(self.snapshots)) + self.paths * (steps + 1)
+        each = 1 + (self.design == "control-variate") + len(self.snapshots)
+        rows = self.trajectories * each + self.paths * (steps + 1)
         return 8 * problem.parameters * rows
 
     @property
@@ -360,6 +370,8 @@ def _check_together(
         checks.fail(
             "design", f"balanced needs fixed batches in a random order, sampling {wanted}; got {sampling}"
         )
+    if design == "control-variate":
+        _check_corrected(checks, sampling, schedule, substeps, momentum)
     if order and sampling != "given-order":
         checks.fail("order", f"belongs to sampling given-order, got sampling {sampling}")
     if sampling == "given-order" and not order:
@@ -368,3 +380,13 @@ def _check_together(
         checks.fail("snapshots", f"must be ascending epochs in 1..{epochs}, got {list(snapshots)}")
     if paths > trajectories:
         checks.fail("paths", f"must be <= trajectories, {trajectories}; got {paths}")
+
+
+def _check_corrected(
+    checks: Checks, sampling: str, schedule: str | tuple[float, ...], substeps: int, momentum: float
+) -> None:
+    """Check that these have a control variate."""
+    if sampling not in CORRECTED:
+        checks.fail("design", f"control-variate needs sampling {', '.join(CORRECTED)}; got {sampling}")
+    elif schedule != "constant" or substeps > 1 or momentum:
+        checks.fail("design", "control-variate is for plain SGD: without momentum, substeps, or a schedule")

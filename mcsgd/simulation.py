@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from mcsgd.blocks import Blocks
 from mcsgd.checks import Checks
+from mcsgd.correction import check_pairs, corrected, flow_by_epoch
 from mcsgd.ensemble import Ensemble
 from mcsgd.kernels.draws import STREAM_VERSION
 from mcsgd.machine import available_cores, memory_bytes
@@ -70,6 +71,8 @@ def simulate(
     ------
     InputError
         If an argument is wrong.
+    DivergedError
+        If there is no control variate, because the flow along which it is taken cannot be integrated.
     OutputExistsError
         If there is something at `path`, which is left alone.
     WriteError
@@ -92,6 +95,8 @@ def simulate(
     size = 0 if block_size is None else checks.integer("block_size", block_size, at_least=1)
     checks.attempt(lambda: check_kept(settings, keep_cloud))
     checks.attempt(lambda: settings.check_with(problem))
+    if settings.design == "control-variate":
+        checks.attempt(lambda: check_pairs(problem, settings))
     checks.done()
     per_unit = settings.trajectories_per_unit(settings.partition(problem).batches)
     size = size or _block_size(problem, settings, threads if keep_cloud else None, per_unit)
@@ -102,6 +107,7 @@ def simulate(
     target = None if path is None else check_output(path, size=settings.cloud_bytes(problem) * keep_cloud)
 
     clock = Clock()
+    path_of_noise = flow_by_epoch(problem, w0, settings) if settings.design == "control-variate" else None
     identity = fingerprint(problem.digest(), w0, settings, STREAM_VERSION)
     target_problem = settings.partition(problem)
     blocks, d = Blocks(target_problem, w0, settings, size), problem.parameters
@@ -122,6 +128,8 @@ def simulate(
         STREAM_VERSION,
         moments=moments,
     )
+    if path_of_noise is not None:
+        cloud = corrected(problem, cloud, path_of_noise)
     if target is not None:
         description = {"problem": problem.describe(), **settings.as_tables()}
         write_run(target, Run(cloud, {}, description, provenance(clock, threads)))
@@ -133,6 +141,8 @@ def check_kept(settings: Settings, keep_cloud: bool) -> None:
     checks = Checks()
     if settings.snapshots and not keep_cloud:
         checks.fail("snapshots", f"need the cloud, which is not kept; got {list(settings.snapshots)}")
+    if settings.design == "control-variate" and not keep_cloud:
+        checks.fail("design", "control-variate corrects endpoints, which are not kept here")
     checks.done()
 
 

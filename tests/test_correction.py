@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from mcsgd.comparison import compare
-from mcsgd.correction import composition_noise, control_variate, linearised, order_noise
+from mcsgd.correction import composition_noise, control_variate, flow_by_epoch, linearised, order_noise
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
-from mcsgd.settings import Settings
+from mcsgd.settings import CORRECTED, Settings
 from mcsgd.simulation import simulate
 from mcsgd.theory import integrate
+from mcsgd.verdict import judge
 
 START = np.array([0.5, 0.3, -0.8])
 
@@ -25,6 +26,7 @@ def logistic(batch_size):
 
 def noise(problem, settings):
     cloud = control_variate(problem, simulate(problem, START, settings))
+    assert cloud.statistics.singles.count == settings.trajectories
     return np.sqrt(np.trace(cloud.statistics.units.covariance))
 
 
@@ -32,6 +34,11 @@ def slopes(found):
     return np.log2(np.array(found[:-1]) / found[1:])
 
 
+def never(done, total):
+    raise AssertionError
+
+
+DESIGN = {"design": "control-variate"}
 SHUFFLED = {"sampling": "shuffle-once"}
 EXAMPLES = {"sampling": "reshuffle-examples"}
 PAIRS = {**EXAMPLES, "design": "reversed-pairs"}
@@ -73,7 +80,7 @@ def test_what_is_subtracted_is_xi_less_its_mean(toy):
         ends[order] = w, xi
     mean = np.mean([xi for _, xi in ends.values()], axis=0)
     corrected = control_variate(toy, cloud)
-    for before, after in zip(cloud.endpoints, corrected.endpoints, strict=True):
+    for before, after in zip(cloud.endpoints, corrected.corrected, strict=True):
         _, xi = min(ends.values(), key=lambda end: np.abs(end[0] - before).max())
         np.testing.assert_allclose(before - after, eps**2 * (xi - mean), rtol=0, atol=1e-15)
 
@@ -100,7 +107,8 @@ def test_mean_over_all_permutations_of_examples_is_zero(examples, batch_size):
 def test_noise_is_carried_to_the_end_by_the_jacobian(toy):
     """The derivative of the flow's endpoint in the point after the first epoch, to O(eps)."""
     settings = Settings(0.005, epochs=40)
-    *_, (first, w, jacobian) = linearised(toy, simulate(toy, [1.5, -0.7], settings))
+    path = flow_by_epoch(toy, np.array([1.5, -0.7]), settings)
+    *_, (first, w, jacobian) = linearised(toy, settings, path)
     assert (first, w.tolist()) == (0, [1.5, -0.7])
     begin = integrate(toy, w, replace(settings, epochs=1)).endpoint
     rest = replace(settings, epochs=39)
@@ -122,16 +130,17 @@ def test_jacobian_that_is_not_symmetric(toy, function):
     np.testing.assert_allclose(later[0], jacobian @ at_once[0], rtol=1e-12)
 
 
-def test_only_endpoints_change(toy):
+def test_the_trajectories_stay_as_they_are(toy):
     settings = Settings(0.005, 2, trajectories=50, snapshots=(1,), paths=2)
     cloud = simulate(toy, [1.2, 0.7], settings)
-    kept = cloud.endpoints.copy()
     corrected = control_variate(toy, cloud)
-    np.testing.assert_array_equal(cloud.endpoints, kept)
-    assert corrected.corrected
+    assert cloud.corrected is None
     assert repr(corrected) == "Ensemble(50 trajectories, 2 parameters, corrected)"
-    for name in ("snapshots", "paths", "status"):
+    for name in ("endpoints", "covariance", "snapshots", "paths", "status"):
         np.testing.assert_array_equal(getattr(corrected, name), getattr(cloud, name))
+    np.testing.assert_allclose(corrected.mean, corrected.corrected.mean(axis=0), rtol=1e-14)
+    variances = corrected.corrected.var(axis=0, ddof=1) / 50
+    np.testing.assert_allclose(corrected.standard_error, np.sqrt(variances), rtol=1e-10)
     flow = integrate(toy, [1.2, 0.7], settings)
     assert (
         compare(corrected, flow).distance_standard_error < 0.2 * compare(cloud, flow).distance_standard_error
@@ -143,7 +152,7 @@ def test_in_pieces(toy, sampling, monkeypatch):
     cloud = simulate(toy, [1.2, 0.7], Settings(0.05, 2, trajectories=70, sampling=sampling))
     whole = control_variate(toy, cloud)
     monkeypatch.setattr("mcsgd.correction.CHUNK", 1)
-    np.testing.assert_allclose(control_variate(toy, cloud).endpoints, whole.endpoints, rtol=1e-15)
+    np.testing.assert_allclose(control_variate(toy, cloud).corrected, whole.corrected, rtol=1e-15)
 
 
 def test_diverged_trajectories_stay_so():
@@ -155,8 +164,9 @@ def test_diverged_trajectories_stay_so():
         control_variate(problem, c) for c in (cloud, replace(cloud, endpoints=endpoints, status=status))
     )
     assert one_gone.diverged == 1
-    assert np.isnan(one_gone.endpoints[3]).all()
-    np.testing.assert_array_equal(one_gone.finished().endpoints, whole.endpoints[[0, 1, 2, 4]])
+    assert np.isnan(one_gone.corrected[3]).all()
+    np.testing.assert_array_equal(one_gone.finished().corrected, whole.corrected[[0, 1, 2, 4]])
+    np.testing.assert_array_equal(one_gone.finished().endpoints, cloud.endpoints[[0, 1, 2, 4]])
 
 
 @pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
@@ -172,7 +182,7 @@ def test_what_is_not_finite_is_refused(sampling):
 def test_one_batch():
     problem = ScalarFactorization([1.0], [0.6])
     cloud = simulate(problem, [2.8, 3.5], Settings(0.01, trajectories=3))
-    np.testing.assert_array_equal(control_variate(problem, cloud).endpoints, cloud.endpoints)
+    np.testing.assert_array_equal(control_variate(problem, cloud).corrected, cloud.endpoints)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +217,53 @@ def test_wrong_ensembles(toy, monkeypatch):
         with pytest.raises(InputError, match="problem: must be the one that was simulated"):
             control_variate(other, cloud)
     monkeypatch.setattr("mcsgd.correction.memory_bytes", lambda: 100)
-    with pytest.raises(InputError, match=r"problem: must be smaller: .* 4\^2 pairs"):
-        control_variate(toy, cloud)
+    for call in (
+        lambda: control_variate(toy, cloud),
+        lambda: simulate(toy, [1.2, 0.7], replace(settings, **DESIGN), progress=never),
+    ):
+        with pytest.raises(InputError, match=r"problem: must be smaller: .* 4\^2 pairs"):
+            call()
 
 
 def test_a_flow_that_cannot_be_integrated():
     problem = Quadratic([np.diag([1.0, 1e4])] * 2, [[0.0, 0.0]] * 2)
     cloud = simulate(problem, [1.0, 1.0], Settings(1000.0, epochs=2, trajectories=4))
-    with pytest.raises(DivergedError, match="the flow to take the noise along grew beyond"):
-        control_variate(problem, cloud)
+    for call in (
+        lambda: control_variate(problem, cloud),
+        lambda: simulate(problem, [1.0, 1.0], replace(cloud.settings, **DESIGN), progress=never),
+    ):
+        with pytest.raises(DivergedError, match="the flow to take the noise along grew beyond"):
+            call()
+
+
+# The design ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampling", CORRECTED)
+def test_the_design_corrects_independent_trajectories(toy, sampling):
+    settings = Settings(0.05, 2, trajectories=50, sampling=sampling)
+    expected = control_variate(toy, simulate(toy, [1.2, 0.7], settings))
+    found = simulate(toy, [1.2, 0.7], replace(settings, **DESIGN))
+    np.testing.assert_array_equal(found.endpoints, expected.endpoints)
+    np.testing.assert_array_equal(found.corrected, expected.corrected)
+    assert (found.unit_name, found.unit_count) == ("trajectory", 50)
+    with pytest.raises(InputError, match=r"cloud: .* got one corrected already"):
+        control_variate(toy, found)
+
+
+def test_the_design_needs_the_cloud(toy):
+    with pytest.raises(InputError, match=r"^design: control-variate corrects endpoints, which are not kept"):
+        simulate(toy, [1.2, 0.7], Settings(0.05, **DESIGN), keep_cloud=False, progress=never)
+
+
+def test_corrected_endpoints_count_as_memory(toy):
+    sizes = [
+        Settings(0.05, trajectories=100, design=d).cloud_bytes(toy) for d in ("independent", *DESIGN.values())
+    ]
+    assert sizes == [1600, 3200]
+
+
+def test_the_verdict_says_that_endpoints_are_corrected(toy):
+    settings = Settings(0.01, trajectories=50, **DESIGN)
+    words = str(judge(simulate(toy, [1.2, 0.7], settings), [integrate(toy, [1.2, 0.7], settings)]))
+    assert words.startswith("The mean endpoint of 50 trajectories, each less its control variate, ")

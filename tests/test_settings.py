@@ -12,6 +12,7 @@ from mcsgd.simulation import simulate
 ORDER = {"sampling": "given-order", "order": (1, 0, 3, 2)}
 PAIRS = {"design": "reversed-pairs"}
 SETS = {"design": "balanced"}
+CORRECTED = {"design": "control-variate"}
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,13 @@ def test_wrong_value(field, value, expected):
             "design: balanced needs .*random-order or shuffle-once; got",
         ),
         ({**ORDER, **SETS}, "design: balanced needs fixed batches in a random order"),
+        (
+            {"sampling": "with-replacement", **CORRECTED},
+            "design: control-variate needs sampling random-order, ",
+        ),
+        ({"momentum": 0.5, **CORRECTED}, "design: control-variate is for plain SGD: without momentum"),
+        ({"substeps": 2, **CORRECTED}, "design: control-variate is for plain SGD"),
+        ({"schedule": (0.5,), **CORRECTED}, "design: control-variate is for plain SGD"),
         ({"order": (1, 0)}, "order: belongs to sampling given-order, got sampling random-order"),
         ({"sampling": "given-order"}, "order: is needed with sampling given-order"),
         ({"momentum": 0.5, "substeps": 2}, "substeps: do not go with momentum, got 2 and momentum 0.5"),
@@ -152,8 +160,8 @@ def test_flow_time(toy, sampling):
 
 
 def test_units():
-    assert [Settings(0.1, design=design).trajectories_per_unit(8) for design in DESIGNS] == [1, 2, 336]
-    assert [design.unit for design in DESIGNS.values()] == ["trajectory", "pair", "set"]
+    assert [Settings(0.1, design=design).trajectories_per_unit(8) for design in DESIGNS] == [1, 2, 336, 1]
+    assert [design.unit for design in DESIGNS.values()] == ["trajectory", "pair", "set", "trajectory"]
 
 
 @pytest.mark.parametrize("sampling", ["random-order", "shuffle-once"])

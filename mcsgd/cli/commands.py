@@ -112,6 +112,41 @@ def exact(
 
 @app.command()
 @reported
+def advise(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    resolve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD,FIELD | DISTANCE",
+            help="The flows to tell apart.",
+            show_default="gradient and the sampling's own",
+        ),
+    ] = None,
+    standard_errors: Annotated[float, typer.Option(help="That the effect is to have.")] = 5.0,
+    pilot: Annotated[int, typer.Option(help="Trajectories that each design is tried with.")] = 1000,
+    workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many trajectories each design needs to tell two flows apart, from small pilot runs."""
+    from mcsgd.advice import advise
+    from mcsgd.cli import report
+    from mcsgd.errors import InputError
+    from mcsgd.experiment import PLACES, Experiment
+
+    given = Experiment.read(experiment)
+    effect = None if resolve is None else _effect(resolve)
+    try:
+        found = advise(given.problem, given.start, given.settings, effect, standard_errors, pilot, workers)
+    except InputError as error:
+        raise error.located({**PLACES, "effect": "resolve"}) from None
+    if as_json:
+        typer.echo(json.dumps([advice.as_dict() for advice in found], indent=2))
+    else:
+        report.show_advice(found)
+
+
+@app.command()
+@reported
 def info(path: RunFile, as_json: AsJson = False) -> None:
     """Say what is in a run's file."""
     from mcsgd.cli import report
@@ -171,6 +206,14 @@ def problems(
         typer.echo(json.dumps({name: list(arguments) for name, arguments in listed.items()}, indent=2))
     else:
         report.show_problems(listed)
+
+
+def _effect(text: str) -> float | list[str]:
+    """Return the number, or the names, that a text holds."""
+    try:
+        return float(text)
+    except ValueError:
+        return [name.strip() for name in text.split(",")]
 
 
 def _print_verdict(run: Run, confidence: float, as_json: bool, coordinates: bool = False) -> None:

@@ -18,6 +18,7 @@ from mcsgd.verdict import Verdict
 
 if TYPE_CHECKING:
     from mcsgd.exact import ExactAnswer
+    from mcsgd.pilots import Advice
 
 WORDS = {True: "compatible", False: "excluded", None: "-"}
 MOST_COORDINATES = 20  # that are printed unasked
@@ -100,6 +101,35 @@ def _standard_deviation(answer: ExactAnswer) -> Any:
     return answer.covariance.diagonal() ** 0.5
 
 
+def show_advice(found: Sequence[Advice]) -> None:
+    """Print what each design needs, the cheapest first named, and why others are no use."""
+    console = Console(highlight=False)
+    first = found[0]
+    between = " to ".join(first.fields) if first.fields else "any direction"
+    what = f"{first.standard_errors:g} standard errors on a distance of {first.effect:.2e} ({between})"
+    console.print(f"Trajectories for {what}, by small pilots", soft_wrap=not console.is_terminal)
+    table = _table("design", "unit", "std. of a unit", "trajectories", "95% interval", "seconds", right=5)
+    for advice in found:
+        if advice.trajectories is None or advice.trajectories_interval is None:
+            continue
+        few, many = (_count(n) for n in advice.trajectories_interval)
+        cells = [str(advice.trajectories_per_unit), _number(advice.std or 0.0, 2)]
+        cells += [_count(advice.trajectories), f"{few} to {many}", f"{advice.seconds:.2g}"]
+        table.add_row(advice.design, *cells)
+    if table.row_count:
+        console.print(table)
+    for advice in found:
+        if advice.reason:
+            console.print(f"{advice.design}: {advice.reason}.", soft_wrap=not console.is_terminal)
+    for advice in found:
+        if advice.cheapest:
+            console.print(f"Cheapest here: {advice.design}.")
+
+
+def _count(n: int) -> str:
+    return str(n) if n < 1e7 else f"{n:.2e}"
+
+
 def contents(run: Run) -> dict[str, Any]:
     """Return what is in a run's file, arrays aside, as plain JSON."""
     cloud = run.cloud
@@ -107,6 +137,7 @@ def contents(run: Run) -> dict[str, Any]:
         "experiment": dict(run.experiment),
         "trajectories": cloud.count,
         "kept": "moments" if cloud.moments is not None else "cloud",
+        "corrected": cloud.corrected is not None,
         "diverged": cloud.diverged,
         "independent_unit": cloud.unit_name,
         "batches": cloud.batches,
@@ -125,7 +156,9 @@ def show_contents(path: Path, about: Mapping[str, Any]) -> None:
     for section, values in about["experiment"].items():
         table.add_row(f"[{section}]".replace("[", r"\["), _pairs(values))
     diverged = f", {about['diverged']} diverged" if about["diverged"] else ""
-    table.add_row("trajectories", f"{about['trajectories']}{diverged}; unit: {about['independent_unit']}")
+    corrected = ", corrected by their control variate" if about["corrected"] else ""
+    unit = f"unit: {about['independent_unit']}{corrected}"
+    table.add_row("trajectories", f"{about['trajectories']}{diverged}; {unit}")
     table.add_row("flow time", f"{about['flow_time']:g} ({about['batches']} batches an epoch)")
     table.add_row("flows", _pairs(about["flows"]) or "none")
     provenance = about["provenance"]

@@ -7,7 +7,7 @@ logistic regression, 3 parameters, 8 batches (of `tests/designs/test_noise.py`, 
 | design | step size 0.1 | 0.025 | falls as |
 |---|---|---|---|
 | independent | 2.0e-3 | 1.3e-4 | eps^2 |
-| independent, with `mcsgd.control_variate` | 3.6e-4 | 5.6e-6 | eps^3 |
+| control-variate | 3.6e-4 | 5.6e-6 | eps^3 |
 | reversed-pairs | 1.8e-4 | 2.8e-6 | eps^3 |
 | balanced, 336 trajectories a set | 7.3e-7 | 2.9e-9 | eps^4 |
 """

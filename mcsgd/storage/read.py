@@ -60,17 +60,25 @@ def _read(file: h5py.File) -> Run:
         fingerprint=str(file.attrs["fingerprint"]),
         stream_version=int(file.attrs["stream_version"]),
         moments=moments,
+        corrected=_corrected(file, settings),
     )
     flows = {name: _flow(name, group) for name, group in file.get("flows", {}).items()}
     if not (
         cloud.count == settings.trajectories
         and endpoints.shape == (count, parameters)
         and cloud.status.shape == (count,)
+        and (cloud.corrected is None or cloud.corrected.shape == endpoints.shape)
         and cloud.snapshots.shape == (count, len(settings.snapshots), parameters)
         and cloud.paths.shape == (settings.paths, steps, parameters)
     ):
         raise ValueError(f"the datasets' shapes do not fit {settings.trajectories} trajectories")
     return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]))
+
+
+def _corrected(file: h5py.File, settings: Settings) -> NDArray[np.float64] | None:
+    """Return the corrected endpoints, which design control-variate has, and other designs may have."""
+    needed = settings.design == "control-variate"
+    return _array(file["corrected"]) if needed or "corrected" in file else None
 
 
 def _moments(group: h5py.Group) -> EnsembleMoments:

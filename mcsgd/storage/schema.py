@@ -5,6 +5,8 @@ Root attributes
     experiment and provenance, each one JSON text
 /start (d), /endpoints (n, d), /status (n)
     status: 0 finished, 1 diverged (its endpoint is NaN)
+/corrected (n, d)
+    where the endpoints have a control variate: less that; their mean, and its error, are then of these
 /snapshots (n, epochs kept, d), /paths (p, steps + 1, d)
     where the settings ask for them
 /flows/<field>/time (p), path (p, d), endpoint (d)

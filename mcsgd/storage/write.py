@@ -28,7 +28,7 @@ def write_run(path: Path, run: Run) -> None:
     Raises
     ------
     InputError
-        If trajectories are left out of the cloud, or corrected: a file holds them all as they were.
+        If trajectories are left out of the cloud: a file holds them all.
     OutputExistsError
         If there is something at `path`.
     """
@@ -36,8 +36,6 @@ def write_run(path: Path, run: Run) -> None:
         raise InputError(
             [("cloud", f"must be whole, got one with {run.cloud.left_out} trajectories left out")]
         )
-    if run.cloud.corrected:
-        raise InputError([("cloud", "must be as simulated, got one corrected by a control variate")])
     with new_file(path) as temporary, h5py.File(temporary, "x") as file:
         _write_attributes(file, run)
         scales = _write_scales(file, run.cloud)
@@ -85,6 +83,9 @@ def _write_cloud(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
         meaning = "parameters after the last epoch"
         arrays.append(("endpoints", cloud.endpoints, meaning, ["trajectory", "parameter"]))
         arrays.append(("status", cloud.status, "0 finished, 1 diverged", ["trajectory"]))
+    if cloud.corrected is not None:
+        meaning = "endpoints less their control variate, of the same mean"
+        arrays.append(("corrected", cloud.corrected, meaning, ["trajectory", "parameter"]))
     if "epoch" in scales:
         dimensions = ["trajectory", "epoch", "parameter"]
         arrays.append(("snapshots", cloud.snapshots, "parameters after chosen epochs", dimensions))
@@ -138,8 +139,9 @@ def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
     if not cloud.count:
         return
     parameter = scales["parameter"]
+    mean = "mean endpoint" if cloud.corrected is None else "mean of the corrected endpoints"
     error = f"standard error of the mean; independent unit: {cloud.unit_name}"
-    _write_array(group, "mean", cloud.mean, "mean endpoint", [parameter])
+    _write_array(group, "mean", cloud.mean, mean, [parameter])
     _write_array(group, "standard_error", cloud.standard_error, error, [parameter])
     if cloud.start.size <= cloud.count:  # else larger than the cloud it is computed from
         _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", [parameter, parameter])

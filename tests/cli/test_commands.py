@@ -97,6 +97,27 @@ def test_no_cloud(experiment, tmp_path):
     assert "run: must have a cloud to draw" in mcsgd("plot", path, code=2).stderr
 
 
+def test_control_variate(experiment, tmp_path):
+    """From the experiment file to the verdict, and again from the run's file."""
+    path, plain = tmp_path / "toy.h5", tmp_path / "plain.h5"
+    before = json.loads(mcsgd("run", experiment(), "-o", plain, "-q", "--json").stdout)
+    text = experiment(more='[flow]\nfields = ["sgd"]').read_text()
+    given = tmp_path / "corrected.toml"
+    given.write_text(text.replace("paths = 2", 'design = "control-variate"'))
+    first = json.loads(mcsgd("run", given, "-o", path, "-q", "--json").stdout)
+    assert json.loads(mcsgd("compare", path, "--json").stdout) == first
+    errors = [run["flows"][i]["distance_standard_error"] for run, i in ((before, 2), (first, 0))]
+    assert errors[1] < 0.1 * errors[0]
+    assert json.loads(mcsgd("info", path, "--json").stdout)["corrected"] is True
+    assert "100; unit: trajectory, corrected by" in mcsgd("info", path).stdout
+    assert "corrected" not in mcsgd("info", plain).stdout
+    assert "each less its control variate" in mcsgd("compare", path).stdout.replace("\n", " ")
+    refused = mcsgd("run", given, "-o", tmp_path / "other.h5", "--no-cloud", code=2).stderr
+    assert refused.startswith(
+        "error: ensemble.design: control-variate corrects endpoints, which are not kept"
+    )
+
+
 def test_info(run):
     text = mcsgd("info", run).stdout
     assert "step_size = 0.01" in text

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcsgd.correction import control_variate
 from mcsgd.problems import LogisticRegression, ScalarFactorization
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
@@ -31,17 +30,16 @@ def exact_mean(problem, eps):
 
 
 def cloud_of(problem, start, eps, design, units):
-    """So many trajectories, pairs or sets; "control variate" is of independent trajectories."""
-    name = "independent" if design == "control variate" else design
-    per_unit = Settings(eps, design=name).trajectories_per_unit(problem.batches)
-    cloud = simulate(problem, start, Settings(eps, trajectories=units * per_unit, design=name))
-    return control_variate(problem, cloud) if design == "control variate" else cloud
+    """So many trajectories, pairs or sets."""
+    per_unit = Settings(eps, design=design).trajectories_per_unit(problem.batches)
+    return simulate(problem, start, Settings(eps, trajectories=units * per_unit, design=design))
 
 
 def noise(problem, eps, design):
     """Root mean square distance of a unit's mean to the exact mean."""
     cloud = cloud_of(problem, START, eps, design, 20 if design == "balanced" else 300)
-    means = (cloud.endpoints - START).reshape(-1, cloud.trajectories_per_unit, 2).mean(axis=1)
+    ends = cloud.endpoints if cloud.corrected is None else cloud.corrected
+    means = (ends - START).reshape(-1, cloud.trajectories_per_unit, 2).mean(axis=1)
     return np.sqrt(np.mean(np.sum((means - exact_mean(problem, eps)) ** 2, axis=1)))
 
 
@@ -50,7 +48,7 @@ def noise(problem, eps, design):
     [
         (6, "independent", 2),
         (6, "reversed-pairs", 3),
-        (6, "control variate", 3),
+        (6, "control-variate", 3),
         (6, "balanced", 4),
         (7, "balanced", 4),  # 336 orders of 8 batches, one of them deleted
         (8, "balanced", 4),
@@ -66,8 +64,8 @@ def test_slope(m, design, order):
 TABLE = {  # of the docstring of mcsgd.designs
     ("independent", 0.1): 2.0e-3,
     ("independent", 0.025): 1.3e-4,
-    ("control variate", 0.1): 3.6e-4,
-    ("control variate", 0.025): 5.6e-6,
+    ("control-variate", 0.1): 3.6e-4,
+    ("control-variate", 0.025): 5.6e-6,
     ("reversed-pairs", 0.1): 1.8e-4,
     ("reversed-pairs", 0.025): 2.8e-6,
     ("balanced", 0.1): 7.3e-7,

@@ -56,8 +56,9 @@ def assert_same(found, expected):
         Settings(0.05, trajectories=1, sampling="given-order", order=(2, 0, 3, 1), paths=1),
         Settings(0.05, 2, trajectories=3, sampling="full-batch", paths=2),
         Settings(0.05, 2, trajectories=48, design="balanced"),
+        Settings(0.05, 2, trajectories=20, design="control-variate"),
     ],
-    ids=["small", "large", "given-order", "full-batch", "balanced"],
+    ids=["small", "large", "given-order", "full-batch", "balanced", "control-variate"],
 )
 def test_cloud_round_trip(toy, path, settings):
     cloud = simulate(toy, START, settings, path)
@@ -281,8 +282,30 @@ def test_a_cloud_with_trajectories_left_out_is_not_a_run(toy, tmp_path):
         write_run(tmp_path / "run.h5", Run(cloud))
 
 
-def test_a_corrected_cloud_is_not_a_run(toy, tmp_path):
-    cloud = control_variate(toy, simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=4)))
-    with pytest.raises(InputError, match="cloud: must be as simulated, got one corrected"):
-        write_run(tmp_path / "run.h5", Run(cloud))
-    assert not list(tmp_path.iterdir())
+def test_corrected_afterwards(toy, path):
+    """Also reversed pairs of reshuffled examples can be corrected, but that is no design."""
+    settings = Settings(0.05, trajectories=6, sampling="reshuffle-examples", design="reversed-pairs")
+    cloud = control_variate(toy, simulate(toy, START, settings))
+    write_run(path, Run(cloud, experiment=settings.as_tables()))
+    assert_same(load(path).cloud, cloud)
+
+
+def test_corrected_endpoints_in_the_file(toy, path):
+    cloud = simulate(toy, START, Settings(0.05, trajectories=20, design="control-variate"), path)
+    with h5py.File(path, "r+") as file:
+        np.testing.assert_array_equal(file["corrected"], cloud.corrected)
+        assert [dim.keys() for dim in file["corrected"].dims] == [["trajectory"], ["parameter"]]
+        statistics = file["statistics"]
+        assert statistics["mean"].attrs["long_name"] == "mean of the corrected endpoints"
+        assert statistics["standard_error"][()] == pytest.approx(
+            cloud.corrected.std(axis=0, ddof=1) / np.sqrt(20)
+        )
+        np.testing.assert_allclose(statistics["covariance"], np.cov(cloud.endpoints.T), rtol=1e-12)
+        del file["corrected"]
+        file["corrected"] = np.zeros((19, 2))
+    with pytest.raises(FileFormatError, match="shapes do not fit"):
+        load(path)
+    with h5py.File(path, "r+") as file:
+        del file["corrected"]
+    with pytest.raises(FileFormatError, match=r"run\.h5 is damaged"):
+        load(path)
