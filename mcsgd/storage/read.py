@@ -61,6 +61,7 @@ def _read(file: h5py.File) -> Run:
         stream_version=int(file.attrs["stream_version"]),
         moments=moments,
     )
+    predicted = _array(file["predicted/covariance"]) if "predicted" in file else None
     flows = {name: _flow(name, group) for name, group in file.get("flows", {}).items()}
     if not (
         cloud.count == settings.trajectories
@@ -68,9 +69,10 @@ def _read(file: h5py.File) -> Run:
         and cloud.status.shape == (count,)
         and cloud.snapshots.shape == (count, len(settings.snapshots), parameters)
         and cloud.paths.shape == (settings.paths, steps, parameters)
+        and (predicted is None or predicted.shape == (parameters, parameters))
     ):
         raise ValueError(f"the datasets' shapes do not fit {settings.trajectories} trajectories")
-    return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]))
+    return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]), predicted)
 
 
 def _moments(group: h5py.Group) -> EnsembleMoments:
