@@ -37,6 +37,7 @@ from mcsgd.storage.output import check_output
 from mcsgd.storage.provenance import Clock, provenance
 from mcsgd.storage.write import write_run
 from mcsgd.theory import FIELDS, default_fields, integrate, vector_field
+from mcsgd.theory.covariance import default_covariance
 from mcsgd.theory.fields import check_available
 
 __all__ = ["Experiment"]
@@ -130,7 +131,7 @@ class Experiment:
         progress: bool | Progress = False,
         keep_cloud: bool = True,
     ) -> Run:
-        """Simulate, integrate the flows, and write both to one HDF5 file.
+        """Simulate, integrate the flows, predict the covariance, and write all to one HDF5 file.
 
         Parameters
         ----------
@@ -160,6 +161,7 @@ class Experiment:
         target = None if path is None else check_output(path, size=size)
         clock = Clock()
         flows = {field: integrate(self.problem, self.start, self.settings, field) for field in self.fields}
+        predicted = default_covariance(self.problem, self.start, self.settings)
         cloud = simulate(
             self.problem,
             self.start,
@@ -168,7 +170,7 @@ class Experiment:
             progress=progress,
             keep_cloud=keep_cloud,
         )
-        result = Run(cloud, flows, self.tables, provenance(clock, workers))
+        result = Run(cloud, flows, self.tables, provenance(clock, workers), predicted)
         if target is not None:
             write_run(target, result)
         return result
@@ -189,6 +191,7 @@ class Experiment:
         simulate(self.problem, self.start, replace(self.settings, **few), workers=1)
         for field in self.fields:
             vector_field(self.problem, self.settings, field)(self.start)
+        default_covariance(self.problem, self.start, self.settings)
         return cache_directory()
 
 

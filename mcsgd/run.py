@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcsgd.ensemble import Ensemble
+from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
 
 __all__ = ["Run"]
@@ -25,9 +25,12 @@ class Run:
         The experiment file's sections, defaults filled in.
     provenance : dict
         Software, parameters, environment, resources.
+    predicted_covariance : (d, d) or None
+        Of single endpoints, by theory; None where it has none, or none that was quickly had.
     """
 
     cloud: Ensemble
     flows: Mapping[str, Flow] = field(default_factory=dict)
     experiment: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    predicted_covariance: Array | None = None

@@ -147,6 +147,64 @@ def advise(
 
 @app.command()
 @reported
+def minima(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the minima of C and of the modified losses, and the cloud around each, at this step size."""
+    from mcsgd.cli import theory_report
+    from mcsgd.errors import InputError
+    from mcsgd.experiment import PLACES, Experiment
+    from mcsgd.theory import default_fields
+    from mcsgd.theory.stationary import minima as find_minima
+
+    given = Experiment.read(experiment)
+    problem, settings = given.problem, given.settings
+    fields = [field for field in default_fields(problem, settings) if field != "second-order"]
+    try:
+        found = find_minima(problem, given.start, settings, fields)
+        about = theory_report.minima_contents(problem, settings, found)
+    except InputError as error:
+        raise error.located(PLACES | {"guess": "start", "point": "start"}) from None
+    if as_json:
+        typer.echo(json.dumps(about, indent=2))
+    else:
+        theory_report.show_minima(about)
+
+
+@app.command()
+@reported
+def decompose(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    field: Annotated[str, typer.Option(help="Of the flow to go along.")] = "sgd",
+    points: Annotated[int, typer.Option(help="Times along the flow.")] = 11,
+    as_json: AsJson = False,
+) -> None:
+    """Print what the modified loss consists of, along a flow: C, its gradient's square, the variance."""
+    from mcsgd.checks import Checks
+    from mcsgd.cli import theory_report
+    from mcsgd.errors import InputError
+    from mcsgd.experiment import PLACES, Experiment
+    from mcsgd.theory import integrate
+    from mcsgd.theory.decomposition import decompose as decompose_flow
+
+    checks = Checks()
+    checks.integer("points", points, at_least=2)
+    checks.done()
+    given = Experiment.read(experiment)
+    try:
+        flow = integrate(given.problem, given.start, given.settings, field)
+        parts = decompose_flow(given.problem, theory_report.thinned(flow, points), given.settings)
+    except InputError as error:
+        raise error.located(PLACES) from None
+    if as_json:
+        typer.echo(json.dumps(theory_report.decomposition_contents(parts, flow), indent=2))
+    else:
+        theory_report.show_decomposition(parts, flow)
+
+
+@app.command()
+@reported
 def info(path: RunFile, as_json: AsJson = False) -> None:
     """Say what is in a run's file."""
     from mcsgd.cli import report
@@ -219,11 +277,16 @@ def _effect(text: str) -> float | list[str]:
 def _print_verdict(run: Run, confidence: float, as_json: bool, coordinates: bool = False) -> None:
     """Print the verdict; of those trajectories that finished, if some diverged, and then it says so."""
     from mcsgd.cli import report
+    from mcsgd.covariance_comparison import compare_covariance
     from mcsgd.verdict import judge
 
     cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
     verdict = judge(cloud, run.flows.values(), confidence)
+    predicted, widths = run.predicted_covariance, None
+    if predicted is not None and cloud.count > 1:
+        widths = compare_covariance(cloud, predicted)
     if as_json:
-        typer.echo(json.dumps(verdict.as_dict(), indent=2))
+        both = verdict.as_dict() | {"covariance": widths.as_dict() if widths else None}
+        typer.echo(json.dumps(both, indent=2))
     else:
-        report.show_verdict(verdict, coordinates)
+        report.show_verdict(verdict, widths, coordinates)

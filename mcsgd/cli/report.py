@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mcsgd.comparison import Comparison
+from mcsgd.covariance_comparison import CovarianceComparison
 from mcsgd.flow import Flow
 from mcsgd.run import Run
 from mcsgd.verdict import Verdict
@@ -24,8 +25,10 @@ WORDS = {True: "compatible", False: "excluded", None: "-"}
 MOST_COORDINATES = 20  # that are printed unasked
 
 
-def show_verdict(verdict: Verdict, coordinates: bool = False) -> None:
-    """Print a line for each flow, each coordinate's if asked, and the verdict in words."""
+def show_verdict(
+    verdict: Verdict, widths: CovarianceComparison | None = None, coordinates: bool = False
+) -> None:
+    """Print a line for each flow, each coordinate's if asked, the cloud's width, and the verdict in words."""
     console = Console(highlight=False)
     if verdict.comparisons:
         table = _table("flow", "distance", "std. error", _interval_name(verdict), "p", "verdict", right=4)
@@ -39,6 +42,14 @@ def show_verdict(verdict: Verdict, coordinates: bool = False) -> None:
             for c in verdict.comparisons:
                 console.print(f"Mean endpoint minus {c.field} flow, by coordinate")
                 console.print(_coordinates(c, _interval_name(verdict)))
+    if widths is not None:
+        if coordinates:
+            table = _table("coordinate", "std. deviation", "predicted", right=2)
+            for index, pair in enumerate(zip(widths.sample, widths.predicted, strict=True)):
+                table.add_row(str(index), *(_number(width, 3) for width in pair))
+            console.print("Standard deviation of the endpoints, by coordinate")
+            console.print(table)
+        console.print(str(widths), soft_wrap=not console.is_terminal)
     console.print(str(verdict), soft_wrap=not console.is_terminal)
 
 

@@ -62,6 +62,7 @@ def _read(file: h5py.File) -> Run:
         moments=moments,
         corrected=_corrected(file, settings),
     )
+    predicted = _array(file["predicted/covariance"]) if "predicted" in file else None
     flows = {name: _flow(name, group) for name, group in file.get("flows", {}).items()}
     if not (
         cloud.count == settings.trajectories
@@ -70,9 +71,10 @@ def _read(file: h5py.File) -> Run:
         and (cloud.corrected is None or cloud.corrected.shape == endpoints.shape)
         and cloud.snapshots.shape == (count, len(settings.snapshots), parameters)
         and cloud.paths.shape == (settings.paths, steps, parameters)
+        and (predicted is None or predicted.shape == (parameters, parameters))
     ):
         raise ValueError(f"the datasets' shapes do not fit {settings.trajectories} trajectories")
-    return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]))
+    return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]), predicted)
 
 
 def _corrected(file: h5py.File, settings: Settings) -> NDArray[np.float64] | None:

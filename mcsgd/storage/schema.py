@@ -12,6 +12,8 @@ Root attributes
 /flows/<field>/time (p), path (p, d), endpoint (d)
     attributes message (empty, or why the integration ended early) and derivatives (how Hessian-vector
     products were had)
+/predicted/covariance (d, d)
+    of single endpoints, by theory, where it has one that is quickly had
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count

@@ -43,6 +43,7 @@ def write_run(path: Path, run: Run) -> None:
         file.create_group("flows", track_order=True)
         for flow in run.flows.values():
             _write_flow(file, flow, scales)
+        _write_prediction(file, run, scales)
         _write_moments(file, run.cloud, scales)
         _write_statistics(file, run.cloud, scales)
 
@@ -112,6 +113,13 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
         f"end of the {flow.field} flow; NaN if not reached",
         [scales["parameter"]],
     )
+
+
+def _write_prediction(file: h5py.File, run: Run, scales: Scales) -> None:
+    if run.predicted_covariance is not None:
+        group, dimensions = file.create_group("predicted"), [scales["parameter"]] * 2
+        meaning = "predicted covariance of single endpoints"
+        _write_array(group, "covariance", run.predicted_covariance, meaning, dimensions)
 
 
 def _write_moments(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:

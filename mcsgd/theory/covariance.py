@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import solve, solve_continuous_lyapunov
 
 from mcsgd.checks import Checks
 from mcsgd.problems.base import Array, Problem
@@ -33,14 +34,20 @@ from mcsgd.theory.deviations import mean_hessian_vectors
 from mcsgd.theory.expansion import check_size, order_covariance
 from mcsgd.theory.fields import vector_field
 from mcsgd.theory.first_order import VectorField
-from mcsgd.theory.flow import solve
+from mcsgd.theory.flow import solve as solve_flow
 from mcsgd.theory.units import shuffled_units
 
-__all__ = ["predicted_covariance"]
+__all__ = ["check_plain", "default_covariance", "predicted_covariance", "spread_of"]
 
 RTOL = 1e-6
 MOST_NUMBERS = 4 * 10**6
 """In the responses to all pairs of batches; the integrator keeps about 20 copies."""
+
+AFFORDABLE = 1e9
+"""Multiply-adds that an unasked prediction may take: about 2 seconds."""
+
+EVALUATIONS, CALL = 60, 5000
+"""Of the equation, at least, and one more an epoch; multiply-adds that a call of a compiled loop is worth."""
 
 
 def predicted_covariance(problem: Problem, start: ArrayLike, settings: Settings) -> Array:
@@ -64,7 +71,8 @@ def predicted_covariance(problem: Problem, start: ArrayLike, settings: Settings)
     Raises
     ------
     InputError
-        If the start is not a point, the settings do not fit, or the problem is too large.
+        If the start is not a point, the settings do not fit, the problem is too large, or a step is not
+        plain SGD: with momentum, substeps, a schedule or Adam.
 
     Examples
     --------
@@ -79,6 +87,7 @@ def predicted_covariance(problem: Problem, start: ArrayLike, settings: Settings)
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     checks.done()
+    check_plain(settings)
     settings.check_with(problem)
     d, time = problem.parameters, settings.flow_time(problem)
     if not settings.random:
@@ -86,7 +95,7 @@ def predicted_covariance(problem: Problem, start: ArrayLike, settings: Settings)
     shuffled = shuffled_units(problem, settings.sampling, settings.design)
     check_size(shuffled)
     flow = vector_field(problem, settings, SAMPLINGS[settings.sampling].field)
-    spread = _SPREADS[settings.sampling](problem, settings)
+    spread = spread_of(problem, settings)
 
     def joint(state: Array) -> Array:
         w, x = state[:d], state[d:].reshape(shape)
@@ -98,7 +107,7 @@ def predicted_covariance(problem: Problem, start: ArrayLike, settings: Settings)
         shape, largest = source.shape, time * float(np.abs(source).max(initial=0.0))
         scale = max(np.abs(w0).max(), np.abs(time * flow(w0)).max(), np.finfo(float).tiny)
         unit = largest / scale or 1.0  # so that what is added up is about as large as the parameters
-        path = solve(
+        path = solve_flow(
             joint, np.append(w0, np.zeros(source.size)), np.array([0.0, time]), RTOL, scale, settings.epochs
         )
     if len(path) == 1:
@@ -106,17 +115,61 @@ def predicted_covariance(problem: Problem, start: ArrayLike, settings: Settings)
     return spread.covariance(unit * path[-1, d:].reshape(shape))
 
 
+def check_plain(settings: Settings) -> None:
+    """Raise InputError naming every setting by which a step is not w - eps g with one eps."""
+    checks = Checks()
+    for name in settings.extras:
+        checks.fail(name, f"must be left at its default for this prediction, got {getattr(settings, name)!r}")
+    checks.done()
+
+
+def default_covariance(problem: Problem, start: ArrayLike, settings: Settings) -> Array | None:
+    """Return `predicted_covariance`, or None where there is none or it takes long, to be had unasked.
+
+    Examples
+    --------
+    >>> from mcsgd import Settings
+    >>> from mcsgd.problems import ScalarFactorization
+    >>> problem = ScalarFactorization(x=[1.0, 2.0, 0.5], y=[0.6, 0.6, 0.6])
+    >>> default_covariance(problem, [1.0, 0.5], Settings(step_size=1e-3)).shape
+    (2, 2)
+    >>> default_covariance(problem, [1.0, 0.5], Settings(step_size=1e-3, momentum=0.9)) is None
+    True
+    """
+    if not (settings.plain and settings.random) or _cost(problem, settings) > AFFORDABLE:
+        return None
+    found = Checks().attempt(lambda: predicted_covariance(problem, start, settings))
+    return found if found is not None and np.isfinite(found).all() else None
+
+
+def _cost(problem: Problem, settings: Settings) -> float:
+    """Return the multiply-adds of a prediction, up to a factor."""
+    m, N, d = problem.batches, problem.examples, problem.parameters
+    units = N if settings.sampling == "reshuffle-examples" else m
+    rank = {"shuffle-once": m, "with-replacement": 0}.get(settings.sampling, min(units - 1, d))
+    products = rank * units * d**2
+    return float((EVALUATIONS + settings.epochs) * ((d + rank) * (N * d + CALL) + products))
+
+
 class _Spread(NamedTuple):
     """A linear differential equation x' = decay(H, x) + source(w), and the covariance that x stands for."""
 
     source: VectorField
     decay: Callable[[Array, Array], Array]
+    settled: Callable[[Array, Array], Array]  # x of (H, source), where x' = 0
     covariance: Callable[[Array], Array]
+
+
+def spread_of(problem: Problem, settings: Settings) -> _Spread:
+    """Return the equation for a sampling that draws something."""
+    return _SPREADS[settings.sampling](problem, settings)
 
 
 def _fresh_noise(rate: VectorField) -> _Spread:
     """Of independent noise of covariance rate(w) per time: x is the covariance itself."""
-    return _Spread(rate, lambda H, P: -(H @ P) - P @ H, lambda P: (P + P.T) / 2)
+    return _Spread(
+        rate, lambda H, P: -(H @ P) - P @ H, solve_continuous_lyapunov, lambda P: np.asarray((P + P.T) / 2)
+    )
 
 
 def _fresh_orders(problem: Problem, settings: Settings) -> _Spread:
@@ -165,7 +218,7 @@ def _one_order(problem: Problem, settings: Settings) -> _Spread:
         np.subtract.at(Z, second, z)
         return np.asarray((Z.T @ Z + z.T @ z) / 12)
 
-    return _Spread(source, lambda H, z: -z @ H, covariance)
+    return _Spread(source, lambda H, z: -z @ H, lambda H, y: solve(H, y.T, assume_a="pos").T, covariance)
 
 
 _SPREADS: dict[str, Callable[[Problem, Settings], _Spread]] = {

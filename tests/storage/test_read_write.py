@@ -66,6 +66,7 @@ def test_cloud_round_trip(toy, path, settings):
     assert_same(run.cloud, cloud)
     assert run.experiment == {"problem": toy.describe(), **settings.as_tables()}
     assert run.flows == {}
+    assert run.predicted_covariance is None
 
 
 def test_writing_does_not_change_the_cloud(toy, cloud):
@@ -79,7 +80,7 @@ def test_flows_round_trip(toy, path):
         flows["gd"], message="too stiff", endpoint=np.full(2, np.nan), derivatives="complex step"
     )
     experiment = {"start": {"values": START}, **FULL.as_tables()}
-    write_run(path, Run(cloud=cloud, flows=flows, experiment=experiment, provenance={"software": {}}))
+    write_run(path, Run(cloud, flows, experiment, {"software": {}}, np.array([[2.0, 0.1], [0.1, 1.0]])))
     run = load(path)
     assert_same(run.cloud, cloud)
     assert list(run.flows) == list(flows)
@@ -87,6 +88,7 @@ def test_flows_round_trip(toy, path):
         assert_same(run.flows[field], flow)
     assert run.experiment == experiment
     assert run.provenance == {"software": {}}
+    assert run.predicted_covariance.tolist() == [[2.0, 0.1], [0.1, 1.0]]
 
 
 def test_diverged_cloud_round_trip(diverging, path):
@@ -134,11 +136,13 @@ def test_statistics_are_those_of_the_cloud(cloud, path):
         ("statistics/covariance", ["parameter", "parameter"]),
         ("flows/sgd/path", ["flows/sgd/time", "parameter"]),
         ("flows/sgd/endpoint", ["parameter"]),
+        ("predicted/covariance", ["parameter", "parameter"]),
     ],
 )
 def test_dimension_scales(toy, path, dataset, dimensions):
     cloud = simulate(toy, START, FULL)
-    write_run(path, Run(cloud, {"sgd": integrate(toy, START, FULL)}, FULL.as_tables()))
+    flows = {"sgd": integrate(toy, START, FULL)}
+    write_run(path, Run(cloud, flows, FULL.as_tables(), predicted_covariance=np.eye(2)))
     with h5py.File(path) as file:
         dims = file[dataset].dims
         assert [dim[0].name for dim in dims] == [f"/{name}" for name in dimensions]
@@ -234,12 +238,13 @@ def test_missing_attribute(path, attribute):
         ("start", (3,)),
         ("snapshots", (6, 1, 2)),
         ("paths", (2, 12, 2)),
+        ("predicted/covariance", (2, 3)),
     ],
 )
 @pytest.mark.usefixtures("cloud")
 def test_shapes_that_do_not_fit(path, dataset, shape):
     with h5py.File(path, "r+") as file:
-        del file[dataset]
+        file.pop(dataset, None)
         file[dataset] = np.zeros(shape)
     with pytest.raises(FileFormatError, match=r"run\.h5 is damaged"):
         load(path)

@@ -11,6 +11,7 @@ from mcsgd.errors import InputError
 from mcsgd.problems import LinearRegression, Quadratic, ScalarFactorization
 from mcsgd.settings import Settings
 from mcsgd.theory import predicted_covariance
+from mcsgd.theory.covariance import default_covariance
 
 START = np.array([1.2, 0.7])
 EPOCHS = {
@@ -141,3 +142,34 @@ def test_wrong_arguments():
         InputError, match="sampling: shuffle-once takes the responses of 40 parameters to 124750"
     ):
         predicted_covariance(large, np.ones(40), Settings(0.1, sampling="shuffle-once"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (Settings(0.1, momentum=0.5), "momentum"),
+        (Settings(0.1, substeps=2), "substeps"),
+        (Settings(0.1, epochs=2, schedule="cosine"), "schedule"),
+        (Settings(0.1, sampling="full-batch", optimizer="adam"), "optimizer"),
+    ],
+)
+def test_plain_sgd_only(settings, name):
+    with pytest.raises(InputError, match=f"^{name}: must be left at its default for this prediction, got"):
+        predicted_covariance(toy(3), START, settings)
+    assert default_covariance(toy(3), START, settings) is None
+
+
+@pytest.mark.parametrize("sampling", EPOCHS)
+def test_unasked_where_it_is_quickly_had(sampling):
+    settings = Settings(0.01, sampling=sampling)
+    found = default_covariance(toy(3), START, settings)
+    np.testing.assert_array_equal(found, predicted_covariance(toy(3), START, settings))
+    large = LinearRegression(np.ones((400, 400)), np.ones(400), batch_size=10)
+    assert default_covariance(large, np.ones(400), settings) is None
+    assert default_covariance(toy(3), START, Settings(0.01, epochs=10**6, sampling=sampling)) is None
+
+
+def test_unasked_nothing_where_there_is_none():
+    assert default_covariance(toy(3), START, Settings(0.01, sampling="full-batch")) is None
+    escaping = Quadratic([[[-100.0]], [[-99.0]]], [[0.0], [1.0]])
+    assert default_covariance(escaping, [1.0], Settings(0.001, epochs=800)) is None

@@ -1,0 +1,95 @@
+"""What the commands about modified losses print: their minima, and what they consist of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from mcsgd.cli.report import MOST_COORDINATES, _number, _table
+from mcsgd.flow import Flow
+from mcsgd.problems import Problem
+from mcsgd.settings import Settings
+from mcsgd.theory import Decomposition, Stationary, stationary_covariance
+from mcsgd.theory.units import shuffled_units
+
+
+def minima_contents(problem: Problem, settings: Settings, found: Sequence[Stationary]) -> dict[str, Any]:
+    """Return minima with their losses, the distances between them and their clouds, as plain JSON."""
+    whole = shuffled_units(settings.partition(problem), settings.sampling).whole
+    clouds = [stationary_covariance(problem, settings, minimum.point) for minimum in found]
+    return {
+        "sampling": settings.sampling,
+        "step_size": settings.step_size,
+        "minima": [
+            {
+                "field": minimum.field,
+                "point": minimum.point.tolist(),
+                "loss": whole.loss(minimum.point) if whole.kernels.loss is not None else None,
+                "residual": minimum.residual,
+                "distances": {other.field: math.dist(minimum.point, other.point) for other in found},
+                "standard_deviation": math.sqrt(np.trace(cloud)),
+                "standard_deviation_by_coordinate": np.sqrt(cloud.diagonal()).tolist(),
+            }
+            for minimum, cloud in zip(found, clouds, strict=True)
+        ],
+    }
+
+
+def show_minima(about: Mapping[str, Any]) -> None:
+    """Print what `minima_contents` returns; each coordinate if they are few."""
+    console, found = Console(highlight=False), about["minima"]
+    console.print(f"Minima at step size {about['step_size']:g}, sampling {about['sampling']}")
+    fields = [minimum["field"] for minimum in found]
+    names = ["loss C", *(f"from {field}" for field in fields), "std. deviation"]
+    table = _table("field", *names, right=len(names))
+    for minimum in found:
+        loss = "-" if minimum["loss"] is None else f"{minimum['loss']:.10g}"
+        distances = [_number(minimum["distances"][field], 3) for field in fields]
+        table.add_row(minimum["field"], loss, *distances, _number(minimum["standard_deviation"], 3))
+    console.print(table)
+    if len(found[0]["point"]) <= MOST_COORDINATES:
+        table = _table("coordinate", *fields, "std. deviation", right=len(fields) + 1)
+        widths = found[-1]["standard_deviation_by_coordinate"]
+        for index, width in enumerate(widths):
+            points = [f"{minimum['point'][index]:.10g}" for minimum in found]
+            table.add_row(str(index), *points, _number(width, 3))
+        console.print(table)
+
+
+def thinned(flow: Flow, points: int) -> Flow:
+    """Return a flow at so many of its times, evenly spread from the first to the last."""
+    rows = np.unique(np.linspace(0, len(flow.time) - 1, points).round().astype(int))
+    return replace(flow, time=flow.time[rows], path=flow.path[rows])
+
+
+def decomposition_contents(parts: Decomposition, flow: Flow) -> dict[str, Any]:
+    """Return the terms of a modified loss, as plain JSON."""
+    return {
+        "field": parts.field,
+        "time": parts.time.tolist(),
+        "loss": parts.loss.tolist(),
+        "gradient_term": parts.gradient_term.tolist(),
+        "variance_term": parts.variance_term.tolist(),
+        "total": parts.total.tolist(),
+        "message": flow.message,
+    }
+
+
+def show_decomposition(parts: Decomposition, flow: Flow) -> None:
+    """Print the terms of a modified loss, a line for each time."""
+    console = Console(highlight=False)
+    console.print(f"Terms of the modified loss along the {parts.field} flow")
+    table = _table("time", "loss C", "gradient term", "variance term", "total", right=4)
+    columns = parts.time, parts.loss, parts.gradient_term, parts.variance_term, parts.total
+    for time, loss, gradient, variance, total in zip(*columns, strict=True):
+        terms = _number(gradient, 4), _number(variance, 4)
+        table.add_row(f"{time:.6g}", f"{loss:.10g}", *terms, f"{total:.12g}")
+    console.print(table)
+    if flow.message:
+        text = f"The flow {flow.field} has no endpoint: it {flow.message}."
+        console.print(text, soft_wrap=not console.is_terminal)
