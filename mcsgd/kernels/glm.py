@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import jit, jit_sum
 
 SQUARED, LOGISTIC = 0, 1
 
@@ -44,7 +44,7 @@ def link_curvatures(family, z):
     return 1.0, 0.0
 
 
-@jit
+@jit_sum
 def row_dot(X, i, w):
     """Return X[i] . w."""
     total = 0.0

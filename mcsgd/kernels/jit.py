@@ -9,14 +9,14 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["cache_directory", "compile_for", "inline", "jit", "user_jit"]
+__all__ = ["cache_directory", "compile_for", "inline", "jit", "jit_sum", "user_jit"]
 
 # nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
 # No fastmath: it folds isfinite() to True, and divergence would go unseen.
 _OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
-# For users' functions: sums may be taken in another order, several lanes at a time. What could hide a
-# NaN or an infinity is not among the flags.
+# For users' functions and long sums: they may be taken in another order, several lanes at a time. What could
+# hide a NaN or an infinity is not among the flags.
 _RELAXED = {"reassoc", "contract", "nsz", "arcp"}
 
 VECTOR = types.float64[::1]
@@ -27,6 +27,11 @@ TABLE = types.int64[:, ::1]
 def jit(function: Callable[..., Any]) -> Any:
     """Compile on first use, for the argument types of that use."""
     return numba.njit(**_OPTIONS)(function)
+
+
+def jit_sum(function: Callable[..., Any]) -> Any:
+    """Compile as `jit`, for a sum over many terms whose order does not matter."""
+    return numba.njit(**_OPTIONS, fastmath=_RELAXED)(function)
 
 
 def user_jit(function: Callable[..., Any]) -> Any:

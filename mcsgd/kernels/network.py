@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import jit, jit_sum
 from mcsgd.kernels.softmax import curvature, softmax, third_curvature
 
 SQUARED, SOFTMAX = 0, 1
@@ -24,7 +24,7 @@ def layers(w, inputs, hidden, outputs):
     return w[:a].reshape(hidden, inputs), w[a:b], w[b:c].reshape(outputs, hidden), w[c:]
 
 
-@jit
+@jit_sum
 def affine(W, b, x, out):
     """Out = W x + b."""
     for i in range(out.size):
@@ -34,12 +34,14 @@ def affine(W, b, x, out):
         out[i] = total
 
 
-@jit
+@jit_sum
 def add_product(W, x, out):
     """Out += W x."""
     for i in range(out.size):
+        total = 0.0
         for j in range(x.size):
-            out[i] += W[i, j] * x[j]
+            total += W[i, j] * x[j]
+        out[i] += total
 
 
 @jit
