@@ -16,6 +16,7 @@ _HOMES = {
     "Flow": "mcsgd.flow",
     "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
+    "Study": "mcsgd.studies",
     "Verdict": "mcsgd.verdict",
     "compare": "mcsgd.comparison",
     "exact_mean": "mcsgd.exact",
@@ -25,6 +26,7 @@ _HOMES = {
     "load": "mcsgd.storage",
     "problems": "mcsgd.problems",
     "simulate": "mcsgd.simulation",
+    "study": "mcsgd.ladder",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -1,4 +1,4 @@
-"""What the commands print: verdicts, exact answers, contents of files, problems."""
+"""What the commands print: verdicts, exact answers, studies, contents of files, problems."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from mcsgd.comparison import Comparison
 from mcsgd.flow import Flow
 from mcsgd.run import Run
+from mcsgd.studies import FieldOrder, Study
 from mcsgd.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -98,6 +99,33 @@ def _distance(answer: ExactAnswer, flow: Flow) -> float:
 
 def _standard_deviation(answer: ExactAnswer) -> Any:
     return answer.covariance.diagonal() ** 0.5
+
+
+def show_study(study: Study) -> None:
+    """Print for each field a line for each rung, and the fitted orders."""
+    console = Console(highlight=False)
+    for one in study.fields:
+        console.print(f"Distance of the mean endpoint to the {one.field} flow")
+        console.print(_ladder(study, one))
+    exact = sum(method != "Monte Carlo" for method in study.methods)
+    means = f"{exact} of {len(study.methods)} means are exact"
+    if exact < len(study.methods):
+        means += f", the others over {study.trajectories} trajectories each"
+    about = f"Orders in the {study.size_name}, with {100 * study.confidence:g}% intervals; {means}"
+    for line in (about, *str(study).splitlines()):
+        console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _ladder(study: Study, one: FieldOrder) -> Table:
+    table = _table(study.vary, "m eps λ", "distance", "±", "slope", "±", "left out", right=5)
+    slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
+    for index, value in enumerate(study.values):
+        cells = [_number(study.range_numbers[index], 2)]
+        cells += [_number(one.distance[index], 4), _number(one.standard_error[index], 1)]
+        cells += ["-" if math.isnan(slopes[index]) else f"{slopes[index]:.3f}"]
+        cells += [_number(errors[index], 1)]
+        table.add_row(f"{value:g}", *cells, one.left_out[index])
+    return table
 
 
 def contents(run: Run) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Modified flows: vector fields, their integration, and the covariance of the cloud."""
 
 from mcsgd.theory.covariance import predicted_covariance
+from mcsgd.theory.curvature import largest_curvature
 from mcsgd.theory.expansion import xi, xi_covariance, xi_mean
 from mcsgd.theory.fields import FIELDS, default_fields, vector_field
 from mcsgd.theory.flow import integrate
@@ -9,6 +10,7 @@ __all__ = [
     "FIELDS",
     "default_fields",
     "integrate",
+    "largest_curvature",
     "predicted_covariance",
     "vector_field",
     "xi",
