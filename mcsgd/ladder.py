@@ -86,7 +86,8 @@ def study(
     Study
         Rungs below two standard errors are named, and not in the fit; nor are those where a trajectory
         diverged. Where fewer than two are left there is no fit. By chance, a rung of nothing but noise stands
-        out by two standard errors in one of 20 to 40 studies, and with it its neighbours, whose noise is the same.
+        out by two standard errors in one of 20 to 40 studies, and with it its neighbours, whose noise is
+        the same.
 
     Raises
     ------
