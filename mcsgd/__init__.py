@@ -17,6 +17,7 @@ _HOMES = {
     "Flow": "mcsgd.flow",
     "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
+    "Study": "mcsgd.studies",
     "Verdict": "mcsgd.verdict",
     "advise": "mcsgd.advice",
     "compare": "mcsgd.comparison",
@@ -27,6 +28,7 @@ _HOMES = {
     "load": "mcsgd.storage",
     "problems": "mcsgd.problems",
     "simulate": "mcsgd.simulation",
+    "study": "mcsgd.ladder",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

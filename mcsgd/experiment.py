@@ -5,6 +5,7 @@
     [sgd]        step_size = 0.05    epochs = 1    sampling = "random-order"
     [ensemble]   trajectories = 100_000   seed = 0   design = "reversed-pairs"
     [flow]       fields = ["gradient", "gd", "sgd"]
+    [study]      vary = "step_size"  values = [0.05, 0.025, 0.0125]    (for mcsgd study alone)
 
 (one key a line in the file). Paths are relative to the file. Everything is checked before anything is
 computed, and all that is wrong is said at once, by the names the file uses: ``sgd.step_size: must be > 0``.
@@ -12,6 +13,7 @@ computed, and all that is wrong is said at once, by the names the file uses: ``s
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tomllib
@@ -30,6 +32,7 @@ from mcsgd.problems import Problem
 from mcsgd.problems.tables import make_problem
 from mcsgd.progress import Progress
 from mcsgd.run import Run
+from mcsgd.rungs import check_study_section
 from mcsgd.settings import SECTIONS, Settings
 from mcsgd.simulation import check_kept, simulate
 from mcsgd.start import make_start
@@ -59,6 +62,8 @@ class Experiment:
         Flows to compare with.
     tables : dict
         The file's sections, with defaults filled in; plain JSON.
+    study : dict
+        Of the [study] section, the arguments of `mcsgd.study`; empty if there is none.
     """
 
     problem: Problem
@@ -66,6 +71,7 @@ class Experiment:
     settings: Settings
     fields: tuple[str, ...]
     tables: Mapping[str, Any]
+    study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Experiment:
@@ -112,6 +118,9 @@ class Experiment:
         start, about_start = checks.attempt(lambda: make_start(sections["start"], parameters)) or (None, {})
         if problem is not None and settings is not None:
             checks.attempt(partial(settings.check_with, problem), PLACES)
+        study = {}
+        if "study" in tables:
+            study = check_study_section(checks, sections["study"], problem, settings)
         checks.done()
         problem, start, settings = cast(Problem, problem), cast(Array, start), cast(Settings, settings)
         described = {
@@ -119,10 +128,11 @@ class Experiment:
             "start": about_start,
             **settings.as_tables(),
             "flow": {"fields": list(chosen)},
+            **({"study": study} if study else {}),
         }
         # Plain JSON now, not when the result is written: dates and arrays have no other form there.
         plain = json.loads(json.dumps(described, default=_plain))
-        return cls(problem, start, settings, chosen, plain)
+        return cls(problem, start, settings, chosen, plain, study)
 
     def run(
         self,
@@ -202,7 +212,7 @@ def _plain(value: Any) -> Any:
 
 def _sections(checks: Checks, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return every section, empty where the file has none."""
-    known = ("problem", "start", "sgd", "ensemble", "flow")
+    known = ("problem", "start", "sgd", "ensemble", "flow", "study")
     for name, table in tables.items():
         if name not in known:
             checks.fail(str(name), f"unknown section{did_you_mean(str(name), known)}")

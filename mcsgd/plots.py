@@ -1,4 +1,4 @@
-"""The picture of a run: paths, cloud of endpoints, its mean, and the flows."""
+"""Pictures: of a run its paths, cloud of endpoints, mean and flows; of a study its ladder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from mcsgd.errors import DivergedError, InputError, MissingExtraError
 from mcsgd.projection import Plane, picture_plane
 from mcsgd.run import Run
 from mcsgd.storage.output import check_output, new_file
+from mcsgd.studies import FieldOrder, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["check_picture", "cloud_picture", "save_cloud_picture"]
+__all__ = ["check_picture", "cloud_picture", "plot_orders", "save_cloud_picture", "save_picture"]
 
 SUFFIXES = (".png", ".pdf", ".svg")
 MOST_DOTS = 4000
+MOST_TICKS = 8
 CLOUD, PATHS = "#56B4E9", "#8C8C8C"
 STYLES: dict[str, dict[str, Any]] = {
     "gradient": {"color": "#000000", "linestyle": "--", "marker": "s"},
@@ -49,7 +51,11 @@ def check_picture(path: str | os.PathLike[str], replace: bool = False) -> Path:
 
 def save_cloud_picture(run: Run, path: Path) -> None:
     """Draw `cloud_picture` to a file, in place of one that is there."""
-    figure = cloud_picture(run)
+    save_picture(cloud_picture(run), path)
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write a figure to a file, in place of one that is there."""
     with new_file(path, replace=True) as temporary:
         figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=200)
 
@@ -70,17 +76,13 @@ def cloud_picture(run: Run) -> Figure:
     MissingExtraError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("pictures need matplotlib: pip install 'mcsgd[plot]'") from None
     cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
     if cloud.moments is not None:
         raise InputError([("run", "must have a cloud to draw, got one that kept moments only")])
     if not cloud.count:
         raise DivergedError("none of the trajectories finished: there is no cloud to draw")
     plane = picture_plane(cloud, list(run.flows.values()))
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    figure = _figure(10, 4.6)
     whole, near = figure.subplots(1, 2)
     _draw_whole(whole, run, cloud, plane)
     _draw_near(near, run, cloud, plane)
@@ -94,6 +96,15 @@ def cloud_picture(run: Run) -> Figure:
     figure.legend(handles, labels, loc="outside lower center", ncols=7, frameon=False, fontsize="small")
     figure.suptitle(_title(cloud), fontsize="medium")
     return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Return an empty figure."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("pictures need matplotlib: pip install 'mcsgd[plot]'") from None
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _draw_whole(axes: Axes, run: Run, cloud: Ensemble, plane: Plane) -> None:
@@ -178,3 +189,61 @@ def _title(cloud: Ensemble) -> str:
         others = "" if cloud.unit_name == "trajectory" else f" or others of their {cloud.unit_name} did"
         text += f" ({cloud.left_out} diverged{others}: left out)"
     return text
+
+
+def plot_orders(study: Study) -> Figure:
+    """Draw the distance to each flow over a ladder's sizes, on logarithmic axes.
+
+    Error bars are two standard errors; hollow marks are rungs that are not in the fit, those below the noise
+    with an arrow down; every piece is labelled with its local slope, and the legend has the orders.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    figure = _figure(6.4, 5.4)
+    axes = figure.subplots()
+    for one in study.fields:
+        _draw_ladder(axes, study, one)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    shown = study.sizes[:: -(-study.sizes.size // MOST_TICKS)]
+    axes.set_xticks(shown, [f"{size:.4g}" for size in shown])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel(study.size_name)
+    axes.set_ylabel("distance of the mean endpoint to the flow")
+    axes.grid(alpha=0.25, linewidth=0.5, which="both")
+    axes.tick_params(labelsize="small")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
+    return figure
+
+
+def _draw_ladder(axes: Axes, study: Study, one: FieldOrder) -> None:
+    style = STYLES.get(one.field, OTHER_STYLE)
+    marks = {"color": style["color"], "marker": style["marker"], "linestyle": "none", "markersize": 5}
+    used = np.array(one.used)
+    sizes, distance, error = study.sizes, one.distance, 2 * one.standard_error
+    lower = np.minimum(error, 0.9 * distance)  # a bar cannot reach zero on a logarithmic axis
+    label = f"{one.field}: no fit"
+    if not one.message:
+        label = f"{one.field}: order {one.order_text}"
+    axes.plot(sizes[used], distance[used], color=style["color"], linestyle=style["linestyle"], linewidth=1.0)
+    bars = np.stack([lower, error])[:, used]
+    axes.errorbar(sizes[used], distance[used], bars, capsize=2.5, label=label, **marks)
+    below = ~used & np.isfinite(distance)
+    limits = (distance + error)[below]
+    axes.errorbar(sizes[below], limits, 0.5 * limits, uplims=True, markerfacecolor="none", alpha=0.6, **marks)
+    for index in np.flatnonzero(np.isfinite(one.slopes)):
+        pair = slice(index, index + 2)
+        x, y = np.sqrt(np.prod(sizes[pair])), np.sqrt(np.prod(distance[pair]))
+        axes.annotate(
+            f"{one.slopes[index]:.2f}",
+            (x, y),
+            horizontalalignment="center",
+            verticalalignment="center",
+            color=style["color"],
+            fontsize="x-small",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+        )

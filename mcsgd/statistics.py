@@ -79,6 +79,19 @@ class Distance:
         return math.sqrt(max(float(u @ self.covariance @ u), LEAST_RATIO**2 * total))
 
     @cached_property
+    def debiased(self) -> tuple[float, float]:
+        """Estimate of rho without what noise across D adds to |D|, and its standard error.
+
+        (|D|^2 - a)^(1/2), and (s^2 + a^2/(2 r rho^2))^(1/2) from the variance of |D|^2. Where noise across
+        explains all of |D|, the estimate is 0 and the error the root of tr Sigma.
+        """
+        mean, rank = self._across
+        square = self.value**2 - mean
+        if square <= 0.0:
+            return 0.0, math.sqrt(float(np.trace(self.covariance)))
+        return math.sqrt(square), math.hypot(self.standard_error, mean / math.sqrt(2 * rank * square))
+
+    @cached_property
     def p_value(self) -> float:
         """Probability of a |D| at least as large if the mean were on the flow, delta = 0."""
         return self._above(self.value, 0.0)

@@ -81,6 +81,9 @@ def test_reads_a_file_with_defaults_filled_in(tmp_path):
         ("sgd.schedule", [1.0] * 7, "sgd.schedule: must hold a factor for each of the"),
         ("problem.gradient_penalty", -1, "problem.gradient_penalty: must be >= 0, got -1"),
         ("flow.fields", "sgd", "flow.fields: must be a list of names, got 'sgd'"),
+        ("study.values", [0.1, -1], "study.values[1]: must be > 0, got -1"),
+        ("study.valeus", [0.1, 0.2], "study.valeus: unknown key, did you mean values?"),
+        ("study", 3, "study: must be a section, got 3"),
         ("flow.field", ["sgd"], "flow.field: unknown key, did you mean fields?"),
         ("start.value", [1.0], "start.value: must be one number for each parameter of shape (2), got shape (1,)"),
         ("start.value", REMOVED, "start.value: is needed"),
@@ -261,6 +264,21 @@ def test_run_writes_cloud_and_flows(tmp_path):
     assert again.experiment == json.loads(json.dumps(run.experiment))
     assert again.experiment["problem"]["x"] == TOY["problem"]["x"]
     assert again.provenance["environment"]["workers"] >= 1
+
+
+def test_a_ladder_is_kept_and_does_not_change_the_run():
+    tables = changed("study", {"rungs": 2})
+    experiment = Experiment.from_tables(tables)
+    assert experiment.study == {
+        "vary": "step_size",
+        "values": [0.02, 0.01],
+        "fixed_time": False,
+        "exact": "auto",
+    }
+    run, plain = experiment.run(), Experiment.from_tables(TOY).run()
+    assert run.cloud.fingerprint == plain.cloud.fingerprint
+    assert run.experiment["study"] == experiment.study
+    assert "study" not in plain.experiment
 
 
 def test_nothing_is_computed_if_the_output_cannot_be(tmp_path):

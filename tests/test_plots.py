@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mcsgd.errors import DivergedError, InputError, MissingExtraError, OutputExistsError
-from mcsgd.plots import check_picture, cloud_picture, save_cloud_picture
+from mcsgd.ladder import study
+from mcsgd.plots import check_picture, cloud_picture, plot_orders, save_cloud_picture, save_picture
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.projection import picture_plane
 from mcsgd.run import Run
@@ -87,3 +88,31 @@ def test_matplotlib_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mcsgd\[plot\]'"):
         cloud_picture(run)
+
+
+def make_study(**options):
+    toy = ScalarFactorization([1.0, 0.5, 2.0, 1.5], [0.6, 1.0, 0.2, 0.9])
+    return study(toy, [1.2, 0.7], Settings(0.01, trajectories=100), values=[0.01, 0.005, 0.0025], **options)
+
+
+def test_orders(tmp_path):
+    """A line a field through the rungs that are used, with its slopes and its order."""
+    found = make_study()
+    figure = plot_orders(found)
+    (axes,) = figure.axes
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == [f"{one.field}: order {one.order_text}" for one in found.fields]
+    slopes = [text.get_text() for text in axes.texts]
+    assert slopes == [f"{slope:.2f}" for one in found.fields for slope in one.slopes]
+    assert (axes.get_xscale(), axes.get_yscale(), axes.get_xlabel()) == ("log", "log", "step size")
+    save_picture(figure, tmp_path / "orders.svg")
+    assert (tmp_path / "orders.svg").stat().st_size > 5000
+
+
+def test_orders_with_rungs_below_the_noise(tmp_path):
+    found = make_study(exact=False)
+    figure = plot_orders(found)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "second-order: no fit" in labels
+    assert len(figure.axes[0].texts) == sum(np.isfinite(one.slopes).sum() for one in found.fields)
+    figure.canvas.draw()

@@ -120,3 +120,24 @@ def test_trace_of_square_is_unbiased():
     estimates = [_trace_of_square(np.cov(rng.normal(size=(10, 50)).T), 9) for _ in range(400)]
     error = np.std(estimates) / np.sqrt(400)
     assert abs(np.mean(estimates) - 50) < stats.norm.isf(ALARM / 2) * error
+
+
+@pytest.mark.parametrize("spectrum", [np.ones(1), np.ones(20), 0.5 ** np.arange(6)])
+def test_debiased_distance(spectrum):
+    """Without the bias of |D|, and with its true scatter; the distance is 4 times the noise in all."""
+    true = 4 * np.sqrt(np.sum(spectrum) / 30)
+    drawn = list(differences(spectrum, true, 30, 1000, seed=5))
+    estimates, errors = np.array([x.debiased for x in drawn]).T
+    scatter = estimates.std(ddof=1)
+    assert abs(estimates.mean() - true) < 4.9 * scatter / np.sqrt(1000) + 0.01 * scatter
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(scatter, rel=4.9 / np.sqrt(2000) + 0.03)
+    if len(spectrum) == 20:
+        assert np.mean([x.value for x in drawn]) > true + 0.3 * scatter
+
+
+def test_debiased_distance_of_what_noise_explains():
+    value, error = Distance(np.full(10, 0.1), np.eye(10), 50).debiased
+    assert (value, error) == (0.0, pytest.approx(np.sqrt(10)))
+    across = Distance(np.append(6.0, np.zeros(19)), np.eye(20), np.inf).debiased
+    assert across == pytest.approx((np.sqrt(36 - 19), np.sqrt(1 + 19 / (2 * (36 - 19)))))
+    assert Distance(np.array([0.7]), np.array([[0.09]]), 7).debiased == (0.7, pytest.approx(0.3))

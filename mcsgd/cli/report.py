@@ -15,6 +15,7 @@ from mcsgd.comparison import Comparison
 from mcsgd.covariance_comparison import CovarianceComparison
 from mcsgd.flow import Flow
 from mcsgd.run import Run
+from mcsgd.studies import FieldOrder, Study
 from mcsgd.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -139,6 +140,33 @@ def show_advice(found: Sequence[Advice]) -> None:
 
 def _count(n: int) -> str:
     return str(n) if n < 1e7 else f"{n:.2e}"
+
+
+def show_study(study: Study) -> None:
+    """Print for each field a line for each rung, and the fitted orders."""
+    console = Console(highlight=False)
+    for one in study.fields:
+        console.print(f"Distance of the mean endpoint to the {one.field} flow")
+        console.print(_ladder(study, one))
+    exact = sum(method != "Monte Carlo" for method in study.methods)
+    means = f"{exact} of {len(study.methods)} means are exact"
+    if exact < len(study.methods):
+        means += f", the others over {study.trajectories} trajectories each"
+    about = f"Orders in the {study.size_name}, with {100 * study.confidence:g}% intervals; {means}"
+    for line in (about, *str(study).splitlines()):
+        console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _ladder(study: Study, one: FieldOrder) -> Table:
+    table = _table(study.vary, "m eps λ", "distance", "±", "slope", "±", "left out", right=5)
+    slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
+    for index, value in enumerate(study.values):
+        cells = [_number(study.range_numbers[index], 2)]
+        cells += [_number(one.distance[index], 4), _number(one.standard_error[index], 1)]
+        cells += ["-" if math.isnan(slopes[index]) else f"{slopes[index]:.3f}"]
+        cells += [_number(errors[index], 1)]
+        table.add_row(f"{value:g}", *cells, one.left_out[index])
+    return table
 
 
 def contents(run: Run) -> dict[str, Any]:

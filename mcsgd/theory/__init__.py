@@ -1,6 +1,7 @@
 """Modified flows: vector fields, their integration, and the covariance of the cloud."""
 
 from mcsgd.theory.covariance import predicted_covariance
+from mcsgd.theory.curvature import largest_curvature
 from mcsgd.theory.decomposition import Decomposition, decompose
 from mcsgd.theory.expansion import xi, xi_covariance, xi_mean
 from mcsgd.theory.fields import FIELDS, default_fields, vector_field
@@ -14,6 +15,7 @@ __all__ = [
     "decompose",
     "default_fields",
     "integrate",
+    "largest_curvature",
     "minima",
     "predicted_covariance",
     "stationary_covariance",
