@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mcsgd.errors import Issue
@@ -42,13 +44,13 @@ def solve(problem: Problem, start: Array, settings: Settings) -> Solution:
     """
     F, f = step_maps(problem, start, settings.step_size)
     factors, pushes = 1.0 + F[:, 0, 0], f[:, 0]
-    whole = float(np.prod(factors))
+    whole = np.prod(factors)  # of NumPy: overflows to infinity, where Python raises
     mean, _ = pair_means(factors, pushes)
     # The variance about the point that makes the pushes, and so the rounding errors, least.
     square = float(F[:, 0, 0] @ F[:, 0, 0])
     shift = -float(F[:, 0, 0] @ pushes) / square if square > 0 else 0.0
     first, second = pair_means(factors, pushes + F[:, 0, 0] * shift)
-    variance = max(second - first**2, 0.0)
+    variance = np.maximum(second - np.square(first), 0.0)
     if settings.sampling == KEPT:
         variance *= geometric_sum(whole, settings.epochs) ** 2
     else:
@@ -57,9 +59,9 @@ def solve(problem: Problem, start: Array, settings: Settings) -> Solution:
     return Solution(start + total, np.array([[variance]]))
 
 
-def geometric_sum(ratio: float, terms: int) -> float:
+def geometric_sum(ratio: np.floating[Any], terms: int) -> Any:
     """Return 1 + ratio + ... of so many terms by doubling, which subtracts nothing."""
-    total, power = 0.0, 1.0
+    total, power = np.float64(0.0), np.float64(1.0)
     for bit in f"{terms:b}":
         total, power = total + total * power, power * power
         if bit == "1":

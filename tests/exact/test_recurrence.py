@@ -4,6 +4,7 @@ import numpy as np
 import plain_sgd as plain
 import pytest
 
+from mcsgd.errors import DivergedError
 from mcsgd.exact import exact_mean, mean_map
 from mcsgd.exact.recurrence import RECURRENCE, geometric_sum
 from mcsgd.exact.subsets import few_epochs
@@ -65,3 +66,10 @@ def test_geometric_sum():
         expected = sum(ratio**k for k in range(13))
         assert geometric_sum(ratio, 13) == pytest.approx(expected, rel=1e-14)
     assert geometric_sum(1.0, 10**9) == 10**9
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "shuffle-once"])
+def test_a_mean_beyond_all_numbers_diverges(sampling):
+    problem = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
+    with pytest.raises(DivergedError):
+        exact_mean(problem, [1.0], Settings(0.5, epochs=2, sampling=sampling))
