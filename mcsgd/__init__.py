@@ -10,16 +10,16 @@ __version__ = "0.1.0"
 # Public names and where they live, imported on first use: looking at a file needs no numba. No
 # function may be called like a module of the package, whose import would take its name.
 _HOMES = {
-    "Advice": "mcsgd.pilots",
+    "Advice": "mcsgd.advisor.pilots",
     "Comparison": "mcsgd.comparison",
     "Ensemble": "mcsgd.ensemble",
     "Experiment": "mcsgd.experiment",
     "Flow": "mcsgd.flow",
     "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
-    "Study": "mcsgd.studies",
+    "Study": "mcsgd.ladders.result",
     "Verdict": "mcsgd.verdict",
-    "advise": "mcsgd.advice",
+    "advise": "mcsgd.advisor.advice",
     "compare": "mcsgd.comparison",
     "exact_mean": "mcsgd.exact",
     "control_variate": "mcsgd.correction",
@@ -28,7 +28,7 @@ _HOMES = {
     "load": "mcsgd.storage",
     "problems": "mcsgd.problems",
     "simulate": "mcsgd.simulation",
-    "study": "mcsgd.ladder",
+    "study": "mcsgd.ladders.ladder",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

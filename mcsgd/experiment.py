@@ -27,12 +27,12 @@ from mcsgd.checks import Checks, did_you_mean
 from mcsgd.ensemble import Array
 from mcsgd.errors import InputError
 from mcsgd.kernels.jit import cache_directory
+from mcsgd.ladders.rungs import check_study_section
 from mcsgd.machine import available_cores
 from mcsgd.problems import Problem
 from mcsgd.problems.tables import make_problem
 from mcsgd.progress import Progress
 from mcsgd.run import Run
-from mcsgd.rungs import check_study_section
 from mcsgd.settings import SECTIONS, Settings
 from mcsgd.simulation import check_kept, simulate
 from mcsgd.start import make_start

@@ -10,10 +10,10 @@ import numpy as np
 
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.errors import DivergedError, InputError, MissingExtraError
+from mcsgd.ladders.result import FieldOrder, Study
 from mcsgd.projection import Plane, picture_plane
 from mcsgd.run import Run
 from mcsgd.storage.output import check_output, new_file
-from mcsgd.studies import FieldOrder, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mcsgd.errors import DivergedError, InputError, MissingExtraError, OutputExistsError
-from mcsgd.ladder import study
+from mcsgd.ladders.ladder import study
 from mcsgd.plots import check_picture, cloud_picture, plot_orders, save_cloud_picture, save_picture
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.projection import picture_plane

@@ -128,7 +128,7 @@ def advise(
     as_json: AsJson = False,
 ) -> None:
     """Say how many trajectories each design needs to tell two flows apart, from small pilot runs."""
-    from mcsgd.advice import advise
+    from mcsgd.advisor.advice import advise
     from mcsgd.cli import report
     from mcsgd.errors import InputError
     from mcsgd.experiment import PLACES, Experiment
@@ -221,7 +221,7 @@ def study(
     from mcsgd.cli import report
     from mcsgd.errors import InputError
     from mcsgd.experiment import Experiment
-    from mcsgd.ladder import study as measure
+    from mcsgd.ladders.ladder import study as measure
     from mcsgd.plots import check_picture, plot_orders, save_picture
 
     target = None if output is None else check_picture(output)

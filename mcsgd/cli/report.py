@@ -14,13 +14,13 @@ from rich.table import Table
 from mcsgd.comparison import Comparison
 from mcsgd.covariance_comparison import CovarianceComparison
 from mcsgd.flow import Flow
+from mcsgd.ladders.result import FieldOrder, Study
 from mcsgd.run import Run
-from mcsgd.studies import FieldOrder, Study
 from mcsgd.verdict import Verdict
 
 if TYPE_CHECKING:
+    from mcsgd.advisor.pilots import Advice
     from mcsgd.exact import ExactAnswer
-    from mcsgd.pilots import Advice
 
 WORDS = {True: "compatible", False: "excluded", None: "-"}
 MOST_COORDINATES = 20  # that are printed unasked

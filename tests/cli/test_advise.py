@@ -22,7 +22,7 @@ step_size = 0.01
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    monkeypatch.setattr("mcsgd.pilots.BURST", 0.0)
+    monkeypatch.setattr("mcsgd.advisor.pilots.BURST", 0.0)
 
     def run(*options, more="", code=0):
         path = tmp_path / "toy.toml"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcsgd.advice import advise
+from mcsgd.advisor.advice import advise
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
 from mcsgd.settings import DESIGNS, Settings
@@ -21,7 +21,7 @@ PAIRS, SETS, CORRECTED = "reversed-pairs", "balanced", "control-variate"
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """No time is spent on measuring the speed."""
-    monkeypatch.setattr("mcsgd.pilots.BURST", 0.0)
+    monkeypatch.setattr("mcsgd.advisor.pilots.BURST", 0.0)
 
 
 @pytest.fixture(scope="module")

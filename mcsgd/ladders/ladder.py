@@ -25,14 +25,14 @@ from numpy.typing import ArrayLike
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Array
 from mcsgd.errors import McsgdWarning
+from mcsgd.ladders.fit import fit_order, local_slopes
+from mcsgd.ladders.points import BELOW, Point, covariance_of, mean_endpoint, point_of
+from mcsgd.ladders.result import FieldOrder, Study
+from mcsgd.ladders.rungs import VARIED, Rung, exact_choice, make_rungs
 from mcsgd.machine import available_cores
-from mcsgd.order_fit import fit_order, local_slopes
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress, shown
-from mcsgd.rung_points import BELOW, Point, covariance_of, mean_endpoint, point_of
-from mcsgd.rungs import VARIED, Rung, exact_choice, make_rungs
 from mcsgd.settings import ORDERED, Settings
-from mcsgd.studies import FieldOrder, Study
 from mcsgd.theory import FIELDS, default_fields, integrate, largest_curvature
 
 __all__ = ["Study", "study"]

@@ -8,9 +8,9 @@ import pytest
 from mcsgd.checks import Checks
 from mcsgd.errors import InputError
 from mcsgd.flow import Flow
+from mcsgd.ladders.points import BELOW, MeanEndpoint, covariance_of, mean_endpoint, point_of
+from mcsgd.ladders.rungs import make_rungs
 from mcsgd.problems import Quadratic, ScalarFactorization
-from mcsgd.rung_points import BELOW, MeanEndpoint, covariance_of, mean_endpoint, point_of
-from mcsgd.rungs import make_rungs
 from mcsgd.settings import Settings
 from mcsgd.theory import integrate
 
@@ -55,7 +55,7 @@ def test_rungs_with_other_numbers_of_units():
 def test_moments_alone_tell_the_same_but_for_the_covariance(toy, monkeypatch):
     settings = Settings(0.02, trajectories=100)
     kept = points(toy, settings, [0.02, 0.01])[1]
-    monkeypatch.setattr("mcsgd.rung_points.MOST_BYTES", 0)
+    monkeypatch.setattr("mcsgd.ladders.points.MOST_BYTES", 0)
     found = points(toy, settings, [0.02, 0.01])[1]
     assert [p.distance for p in found] == pytest.approx([p.distance for p in kept])
     assert [p.standard_error for p in found] == pytest.approx([p.standard_error for p in kept])

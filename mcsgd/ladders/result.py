@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mcsgd.order_fit import Array
+from mcsgd.ladders.fit import Array
 
 __all__ = ["FieldOrder", "Study"]
 

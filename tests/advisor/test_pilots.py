@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcsgd.pilots import Advice, Effect, Pilots, std_interval
+from mcsgd.advisor.pilots import Advice, Effect, Pilots, std_interval
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 

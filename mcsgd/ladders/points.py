@@ -14,7 +14,7 @@ from mcsgd.ensemble import Array, Ensemble
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.exact import exact_mean
 from mcsgd.flow import Flow
-from mcsgd.rungs import Rung
+from mcsgd.ladders.rungs import Rung
 from mcsgd.simulation import simulate
 from mcsgd.statistics import Distance
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcsgd.order_fit import fit_order, local_slopes
+from mcsgd.ladders.fit import fit_order, local_slopes
 
 ALARM = 1e-6
 ORDER, REPETITIONS = 3, 150

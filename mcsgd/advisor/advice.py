@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mcsgd.advisor.pilots import Advice, Effect, Pilots
 from mcsgd.checks import Checks
 from mcsgd.comparison import FLOW_ACCURACY
 from mcsgd.errors import DivergedError
 from mcsgd.machine import available_cores
-from mcsgd.pilots import Advice, Effect, Pilots
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import DESIGNS, SAMPLINGS, Settings
 from mcsgd.theory import FIELDS, integrate

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mcsgd.checks import Checks
+from mcsgd.ladders.rungs import check_study_section, make_rungs
 from mcsgd.problems import ScalarFactorization
-from mcsgd.rungs import check_study_section, make_rungs
 from mcsgd.settings import Settings
 
 PROBLEM = ScalarFactorization(np.linspace(0.5, 2, 12), np.ones(12), batch_size=3)
