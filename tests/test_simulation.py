@@ -1,7 +1,10 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 
+import llvmlite.binding
 import numpy as np
 import pytest
 from reference import epoch, permutation
@@ -19,6 +22,7 @@ from mcsgd.problems import (
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 
+HOST_FEATURES = {name for name, there in llvmlite.binding.get_host_cpu_features().items() if there}
 SAMPLINGS = ["random-order", "reshuffle-examples", "shuffle-once", "with-replacement"]
 SCHEMES = [
     *((sampling, design) for sampling in SAMPLINGS for design in ("independent", "reversed-pairs")),
@@ -265,3 +269,38 @@ def test_an_interrupt_ends_running_blocks_with_their_epoch(toy):
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         simulate(toy, start_of(toy), settings)
+
+
+SHORTER_VECTORS = """
+import sys, numpy as np
+from mcsgd.problems import LogisticRegression, ScalarFactorization
+from mcsgd.settings import Settings
+from mcsgd.simulation import simulate
+X = np.random.default_rng(0).normal(size=(40, 5))
+for problem in (
+    ScalarFactorization(X[:, 0], X[:, 1], 4),
+    ScalarFactorization(X[:, 0], X[:, 1], 2),
+    LogisticRegression(X, (X[:, 0] > 0).astype(int), 4, 1e-3),
+):
+    cloud = simulate(problem, np.full(problem.parameters, 0.3), Settings(0.05, epochs=2, trajectories=40))
+    sys.stdout.buffer.write(cloud.endpoints.tobytes())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not {"avx2", "fma"} <= HOST_FEATURES, reason="needs a processor with AVX2 and FMA")
+def test_the_bits_do_not_depend_on_the_length_of_vectors(tmp_path):
+    """Look-ups in registers, gathers and scatters have other code where there is no AVX-512."""
+    features = "+avx2,+avx,+fma,+bmi,+bmi2,+sse4.2,+popcnt,+64bit,+cx16"
+    targets = [{}, {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}]
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", SHORTER_VECTORS],
+            env={**os.environ, **target, "NUMBA_CACHE_DIR": str(tmp_path / str(len(target)))},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for target in targets
+    ]
+    assert found[0] == found[1]
+    assert len(found[0]) == 8 * 40 * (2 + 2 + 5)
