@@ -30,9 +30,10 @@ from mcsgd.kernels.draws import GROUP, STREAM_VERSION
 from mcsgd.kernels.interactions import interactions
 from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.machine import available_cores, memory_bytes
-from mcsgd.orders import RESHUFFLED, Integers, draw_orders
+from mcsgd.orders import Integers, draw_orders
 from mcsgd.problems.base import MATRIX, Array, Problem
-from mcsgd.settings import CORRECTED, Settings
+from mcsgd.schemes import CORRECTED, RESHUFFLED
+from mcsgd.settings import Settings
 from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.theory import integrate
 

@@ -11,7 +11,7 @@ from typing import Any
 from mcsgd.comparison import Comparison, check_comparable, compare, distance_between, flow_accuracy
 from mcsgd.ensemble import Ensemble
 from mcsgd.flow import Flow
-from mcsgd.settings import SAMPLINGS
+from mcsgd.schemes import SAMPLINGS
 
 __all__ = ["Verdict", "judge"]
 

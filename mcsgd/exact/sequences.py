@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from mcsgd.kernels.enumeration import Options
 from mcsgd.problems.base import Problem
+from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
 __all__ = ["branching", "directions", "number_of_endpoints", "options_of", "tree_steps"]
 
 LOG_LARGEST_INTEGER, LOG_LARGEST_FLOAT = 63 * math.log(2), math.log(1e308)
-RESHUFFLED, REPLACED, KEPT = "reshuffle-examples", "with-replacement", "shuffle-once"
+REPLACED, KEPT = "with-replacement", "shuffle-once"
 
 
 def sizes_by_position(problem: Problem, backwards: bool = False) -> list[int]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from mcsgd.checks import Checks
 from mcsgd.errors import InputError, McsgdWarning
 from mcsgd.problems.base import Problem
-from mcsgd.settings import SAMPLINGS, Settings
+from mcsgd.schemes import SAMPLINGS
+from mcsgd.settings import Settings
 from mcsgd.theory import adam, momentum
 from mcsgd.theory.first_order import VectorField, gd, gradient, sgd
 from mcsgd.theory.second_order import passes, second_order

@@ -9,7 +9,8 @@ import pytest
 from mcsgd import exact_mean, simulate
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LinearRegression, Quadratic, ScalarFactorization
-from mcsgd.settings import SAMPLINGS, Settings
+from mcsgd.schemes import SAMPLINGS
+from mcsgd.settings import Settings
 
 START = np.array([1.2, 0.7])
 RNG = np.random.default_rng(9)
