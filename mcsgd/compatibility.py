@@ -1,4 +1,4 @@
-"""Which settings go together, and with how many batches."""
+"""Which settings go together, with how many batches, and with which field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mcsgd.schemes import CORRECTED, ORDERED, SAMPLINGS
 if TYPE_CHECKING:
     from mcsgd.settings import Settings
 
-__all__ = ["check_sets", "check_together"]
+__all__ = ["check_sets", "check_together", "mismatch"]
 
 MOST_SCHEDULED = 10**5
 
@@ -84,3 +84,24 @@ def check_sets(checks: Checks, trajectories: int, batches: int) -> None:
             f"must be a multiple of {size}, the balanced set of {batches} batches, such as {near}; "
             f"got {trajectories}",
         )
+
+
+def mismatch(field: str, settings: Settings) -> str:
+    """Return what theory says instead of a field that does not belong to the sampling, or nothing."""
+    if field == "sgd" and settings.sampling == "with-replacement":
+        return (
+            "field sgd does not belong to sampling with-replacement, which has no variance penalty: its mean "
+            "follows gd"
+        )
+    if field == "second-order" and settings.sampling == "shuffle-once" and settings.epochs > 1:
+        return (
+            "field second-order belongs to one epoch of sampling shuffle-once: over a fixed time of several "
+            "epochs the mean departs from it by another eps^2, and follows it and sgd to first order only"
+        )
+    kept = settings.sampling == "shuffle-once" and settings.epochs > 1
+    if field == "sgd" and settings.momentum and (kept or settings.sampling == "given-order"):
+        return (
+            "field sgd with momentum belongs to a fresh random order every epoch: where the order stays, "
+            f"as with sampling {settings.sampling}, the velocity couples epochs at the same order in eps"
+        )
+    return ""
