@@ -178,8 +178,11 @@ def minima(
     checks.done()
     _check_settings(problem, settings)
     guess = _descended(_whole(problem, settings), w0)
-    guess = stationary_point(problem, settings, guess, "gradient").point
-    return tuple(stationary_point(problem, settings, guess, field) for field in fields)
+    own = stationary_point(problem, settings, guess, "gradient")  # of C
+    return tuple(
+        own if field == "gradient" else stationary_point(problem, settings, own.point, field)
+        for field in fields
+    )
 
 
 def stationary_covariance(problem: Problem, settings: Settings, point: ArrayLike) -> Array:
