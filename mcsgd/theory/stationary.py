@@ -114,7 +114,6 @@ def stationary_point(
     _check_settings(problem, settings, name)
     f = vector_field(problem, settings, name)
     whole = _whole(problem, settings)
-
     options = {"xtol": XTOL, "maxfev": MOST_EVALUATIONS}
     with np.errstate(all="ignore"):
         # The Jacobian but for a part of order eps, which the method learns from its steps.
@@ -177,11 +176,9 @@ def minima(
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     checks.done()
     _check_settings(problem, settings)
-    guess = _descended(_whole(problem, settings), w0)
-    own = stationary_point(problem, settings, guess, "gradient")  # of C
+    own = stationary_point(problem, settings, _descended(_whole(problem, settings), w0), "gradient")
     return tuple(
-        own if field == "gradient" else stationary_point(problem, settings, own.point, field)
-        for field in fields
+        own if f == "gradient" else stationary_point(problem, settings, own.point, f) for f in fields
     )
 
 
