@@ -13,6 +13,7 @@ _HOMES = {
     "Advice": "mcsgd.advisor.pilots",
     "Comparison": "mcsgd.comparison",
     "Ensemble": "mcsgd.ensemble",
+    "ExactAnswer": "mcsgd.exact",
     "Experiment": "mcsgd.experiment",
     "Flow": "mcsgd.flow",
     "Run": "mcsgd.run",
@@ -21,14 +22,15 @@ _HOMES = {
     "Verdict": "mcsgd.verdict",
     "advise": "mcsgd.advisor.advice",
     "compare": "mcsgd.comparison",
-    "exact_mean": "mcsgd.exact",
     "control_variate": "mcsgd.correction",
+    "exact_mean": "mcsgd.exact",
     "integrate": "mcsgd.theory",
     "judge": "mcsgd.verdict",
     "load": "mcsgd.storage",
     "problems": "mcsgd.problems",
     "simulate": "mcsgd.simulation",
     "study": "mcsgd.ladders.ladder",
+    "theory": "mcsgd.theory",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

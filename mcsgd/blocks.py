@@ -19,10 +19,11 @@ from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.moments import EnsembleMoments
-from mcsgd.orders import RESHUFFLED, given_orders, scheme_of
+from mcsgd.orders import given_orders, scheme_of
 from mcsgd.problems.base import Array, Problem
 from mcsgd.problems.stepper import Stepper
 from mcsgd.progress import Progress
+from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
 __all__ = ["Blocks"]

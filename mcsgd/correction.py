@@ -30,11 +30,14 @@ from mcsgd.kernels.draws import GROUP, STREAM_VERSION
 from mcsgd.kernels.interactions import interactions
 from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.machine import available_cores, memory_bytes
-from mcsgd.orders import RESHUFFLED, Integers, draw_orders
+from mcsgd.orders import Integers, draw_orders
 from mcsgd.problems.base import MATRIX, Array, Problem
-from mcsgd.settings import CORRECTED, Settings
+from mcsgd.schemes import CORRECTED, RESHUFFLED
+from mcsgd.settings import Settings
 from mcsgd.storage.fingerprint import fingerprint
-from mcsgd.theory import integrate
+from mcsgd.theory import integrate, xi_mean
+from mcsgd.theory.deviations import mean_hessian_vectors
+from mcsgd.theory.units import shuffled_units
 
 __all__ = ["check_pairs", "control_variate", "corrected", "flow_by_epoch"]
 
@@ -143,13 +146,12 @@ def linearised(problem: Problem, settings: Settings, path: Array) -> Iterator[tu
     `path` is what `flow_by_epoch` returns.
     """
     w, unit = path, np.eye(problem.parameters)
-    # Of one batch, the loss is the mean over examples.
-    whole = problem.with_batch_size(problem.examples) if settings.sampling == RESHUFFLED else problem
+    whole = shuffled_units(problem, settings.sampling).whole
     jacobian = unit
     yield settings.epochs - 1, w[settings.epochs - 1], jacobian
     for epoch in range(settings.epochs - 1, 0, -1):
         middle = (w[epoch] + w[epoch + 1]) / 2
-        hessian = np.array([whole.hessian_vectors(middle, v).mean(axis=0) for v in unit])
+        hessian = mean_hessian_vectors(whole, middle, unit)
         jacobian = jacobian @ expm(-settings.step_size * problem.batches * hessian)
         yield epoch - 1, w[epoch - 1], jacobian
 
@@ -193,14 +195,11 @@ def order_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array)
 def composition_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Noise:
     """Return J [-eps (sum_j g_j - m g) + eps^2 (xi - E xi)] at w as a function of reshuffled batches.
 
-    Any two examples are as likely to be in two given batches, so E H_j g_i = (N H g - <H_i g_i>)/(N - 1),
-    with means over the N examples. If the batch size divides N, sum_j g_j = m g.
+    g is the gradient of the mean over examples. If the batch size divides N, sum_j g_j = m g.
     """
-    eps, m, N = settings.step_size, problem.batches, problem.examples
-    examples = problem.with_batch_size(1)
-    each = examples.gradients(w)
-    g = each.mean(axis=0)
-    mean_xi = m * (m - 1) / 2 * examples.hessian_vectors(w, (N * g - each) / max(N - 1, 1)).mean(axis=0)
+    eps, m = settings.step_size, problem.batches
+    g = problem.with_batch_size(problem.examples).gradients(w)[0]
+    mean_xi = xi_mean(problem, w, RESHUFFLED)
     functions = problem.pointer("gradient"), problem.pointer("hessian_vector")
     arguments = VECTOR, TABLE, TABLE, types.int64, problem.data_type, MATRIX, MATRIX
     loop = compile_for(interactions, *(function.type for function in functions), *arguments)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mcsgd.errors import DivergedError
 from mcsgd.moments import EnsembleMoments
-from mcsgd.settings import DESIGNS, Settings
+from mcsgd.schemes import DESIGNS
+from mcsgd.settings import Settings
 
 Array: TypeAlias = NDArray[np.float64]
 

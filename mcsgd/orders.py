@@ -12,13 +12,12 @@ from mcsgd.kernels import draws, sets
 from mcsgd.kernels.draws import GROUP
 from mcsgd.problems.base import Problem
 from mcsgd.ranked import ranked_permutations
+from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
 Integers: TypeAlias = NDArray[np.int64]
 
-__all__ = ["RESHUFFLED", "draw_orders", "given_orders", "scheme_of"]
-
-RESHUFFLED = "reshuffle-examples"
+__all__ = ["draw_orders", "given_orders", "scheme_of"]
 
 RANKED_FROM = 2**16
 """Trajectories for which a table of all permutations pays."""

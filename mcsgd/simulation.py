@@ -16,7 +16,8 @@ from mcsgd.machine import available_cores, memory_bytes
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress, shown
 from mcsgd.run import Run
-from mcsgd.settings import COPIES, DESIGNS, Settings
+from mcsgd.schemes import DESIGNS
+from mcsgd.settings import COPIES, Settings
 from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.storage.output import check_output
 from mcsgd.storage.provenance import Clock, provenance

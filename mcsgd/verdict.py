@@ -9,9 +9,10 @@ from itertools import combinations
 from typing import Any
 
 from mcsgd.comparison import Comparison, check_comparable, compare, distance_between, flow_accuracy
+from mcsgd.compatibility import mismatch
 from mcsgd.ensemble import Ensemble
 from mcsgd.flow import Flow
-from mcsgd.settings import SAMPLINGS
+from mcsgd.schemes import SAMPLINGS
 
 __all__ = ["Verdict", "judge"]
 
@@ -151,7 +152,8 @@ def _nearest(cloud: Ensemble, told: list[Comparison]) -> list[str]:
             f"{nearest.field} is at least {lower / upper:.3g} times nearer than {farthest.field}."
         )
     own = SAMPLINGS[cloud.settings.sampling].field, "second-order"  # of the others, lower orders are left too
-    if not nearest.compatible and len(told) > 1 and nearest.field in own and not cloud.left_out:
+    belongs = nearest.field in own and not mismatch(nearest.field, cloud.settings)
+    if not nearest.compatible and len(told) > 1 and belongs and not cloud.left_out:
         sentences.append(
             f"What is left to {nearest.field} is of a higher order in the step size than it describes."
         )

@@ -56,6 +56,10 @@ def test_analysis_loads_no_simulation():
     }
 
 
+def test_packages_that_the_documentation_names_need_no_import_of_their_own():
+    loaded_by("import mcsgd; mcsgd.problems.PROBLEMS; mcsgd.theory.FIELDS")
+
+
 @pytest.mark.parametrize("code", ["import mcsgd", "import mcsgd.cli"])
 def test_import_is_light(code):
     assert not loaded_by(code) & {"numba", "scipy", "numpy", "h5py", "matplotlib"}

@@ -8,7 +8,8 @@ from mcsgd.comparison import compare
 from mcsgd.correction import composition_noise, control_variate, flow_by_epoch, linearised, order_noise
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
-from mcsgd.settings import CORRECTED, Settings
+from mcsgd.schemes import CORRECTED
+from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.theory import integrate
 from mcsgd.verdict import judge

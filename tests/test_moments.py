@@ -11,7 +11,8 @@ from mcsgd.moments import EnsembleMoments, Moments
 from mcsgd.plots import cloud_picture
 from mcsgd.problems import Quadratic
 from mcsgd.run import Run
-from mcsgd.settings import DESIGNS, Settings
+from mcsgd.schemes import DESIGNS
+from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.storage import load
 from mcsgd.theory import integrate

@@ -6,7 +6,8 @@ import pytest
 
 from mcsgd.errors import InputError
 from mcsgd.problems import ScalarFactorization
-from mcsgd.settings import DESIGNS, SAMPLINGS, SECTIONS, Settings
+from mcsgd.schemes import DESIGNS, SAMPLINGS
+from mcsgd.settings import SECTIONS, Settings
 from mcsgd.simulation import simulate
 
 ORDER = {"sampling": "given-order", "order": (1, 0, 3, 2)}

@@ -51,6 +51,24 @@ def test_what_is_left_is_said_of_the_sampling_s_own_field_only(toy):
     assert "What is left" not in str(judge(simulate(toy, START, settings), flows))
 
 
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"epochs": 3, "sampling": "shuffle-once"}, "second-order"),
+        ({"sampling": "given-order", "order": (2, 0, 3, 1), "momentum": 0.5}, "sgd"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:field")
+def test_what_is_left_is_not_said_where_theory_says_otherwise(toy, settings, field):
+    """What these fields leave is of an order that they describe."""
+    settings = Settings(0.05, trajectories=20_000, **settings)
+    flow = integrate(toy, START, settings, field)
+    far = replace(flow, field="gradient", endpoint=flow.endpoint + 1)
+    verdict = judge(simulate(toy, START, settings), [far, flow])
+    assert verdict[field].compatible is False
+    assert "What is left" not in str(verdict)
+
+
 def test_says_how_many_trajectories_would_tell(toy):
     """And so many do tell."""
     small = verdict_on(toy, step_size=0.01, trajectories=8)

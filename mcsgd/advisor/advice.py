@@ -14,7 +14,8 @@ from mcsgd.comparison import FLOW_ACCURACY
 from mcsgd.errors import DivergedError
 from mcsgd.machine import available_cores
 from mcsgd.problems.base import Array, Problem
-from mcsgd.settings import DESIGNS, SAMPLINGS, Settings
+from mcsgd.schemes import DESIGNS, SAMPLINGS
+from mcsgd.settings import Settings
 from mcsgd.theory import FIELDS, integrate
 
 __all__ = ["advise"]
@@ -53,7 +54,7 @@ def advise(
     Returns
     -------
     tuple of Advice
-        One for each of `mcsgd.settings.DESIGNS`. A design whose smallest run is larger than the pilot and
+        One for each of `mcsgd.schemes.DESIGNS`. A design whose smallest run is larger than the pilot and
         than all that another one needs is not piloted; its `reason` says so.
 
     Raises

@@ -44,7 +44,7 @@ class Advice:
     Attributes
     ----------
     design : str
-        A key of `mcsgd.settings.DESIGNS`.
+        A key of `mcsgd.schemes.DESIGNS`.
     reason : str
         Empty, or why the design cannot be used, or need not be; what is not known is then None.
     effect : float

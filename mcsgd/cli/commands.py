@@ -176,7 +176,9 @@ def minima(
 @reported
 def decompose(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
-    field: Annotated[str, typer.Option(help="Of the flow to go along.")] = "sgd",
+    field: Annotated[
+        str | None, typer.Option(help="Of the flow to go along.", show_default="the sampling's own")
+    ] = None,
     points: Annotated[int, typer.Option(help="Times along the flow.")] = 11,
     as_json: AsJson = False,
 ) -> None:
@@ -185,7 +187,9 @@ def decompose(
     from mcsgd.cli import theory_report
     from mcsgd.errors import InputError
     from mcsgd.experiment import PLACES, Experiment
+    from mcsgd.schemes import SAMPLINGS
     from mcsgd.theory import integrate
+    from mcsgd.theory.decomposition import check_decomposable
     from mcsgd.theory.decomposition import decompose as decompose_flow
 
     checks = Checks()
@@ -193,7 +197,9 @@ def decompose(
     checks.done()
     given = Experiment.read(experiment)
     try:
-        flow = integrate(given.problem, given.start, given.settings, field)
+        check_decomposable(given.problem, given.settings)
+        own = SAMPLINGS[given.settings.sampling].field
+        flow = integrate(given.problem, given.start, given.settings, field or own)
         parts = decompose_flow(given.problem, theory_report.thinned(flow, points), given.settings)
     except InputError as error:
         raise error.located(PLACES) from None

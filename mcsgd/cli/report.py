@@ -197,7 +197,8 @@ def show_contents(path: Path, about: Mapping[str, Any]) -> None:
     diverged = f", {about['diverged']} diverged" if about["diverged"] else ""
     corrected = ", corrected by their control variate" if about["corrected"] else ""
     unit = f"unit: {about['independent_unit']}{corrected}"
-    table.add_row("trajectories", f"{about['trajectories']}{diverged}; {unit}")
+    kept = "; mean and covariance only" if about["kept"] == "moments" else ""
+    table.add_row("trajectories", f"{about['trajectories']}{diverged}; {unit}{kept}")
     table.add_row("flow time", f"{about['flow_time']:g} ({about['batches']} batches an epoch)")
     table.add_row("flows", _pairs(about["flows"]) or "none")
     provenance = about["provenance"]
@@ -223,7 +224,12 @@ def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:
         ]
         table.add_row(kind, summary.replace("[", r"\["), ", ".join(keys))
     table.add_row("custom", "Your own: a function in a Python file.", "source, function = 'problem', ...")
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        "Any of them: data = a file with arrays by these names, gradient_penalty = 0.0 (not for custom).",
+        soft_wrap=not console.is_terminal,
+    )
 
 
 def _table(*columns: str, right: int = 0, header: bool = True) -> Table:

@@ -21,7 +21,8 @@ from mcsgd.theory.units import shuffled_units
 def minima_contents(problem: Problem, settings: Settings, found: Sequence[Stationary]) -> dict[str, Any]:
     """Return minima with their losses, the distances between them and their clouds, as plain JSON."""
     whole = shuffled_units(settings.partition(problem), settings.sampling).whole
-    clouds = [stationary_covariance(problem, settings, minimum.point) for minimum in found]
+    points = {minimum.point.tobytes(): minimum.point for minimum in found}  # those of C and C_GD are the same
+    clouds = {key: stationary_covariance(problem, settings, point) for key, point in points.items()}
     return {
         "sampling": settings.sampling,
         "step_size": settings.step_size,
@@ -35,7 +36,8 @@ def minima_contents(problem: Problem, settings: Settings, found: Sequence[Statio
                 "standard_deviation": math.sqrt(np.trace(cloud)),
                 "standard_deviation_by_coordinate": np.sqrt(cloud.diagonal()).tolist(),
             }
-            for minimum, cloud in zip(found, clouds, strict=True)
+            for minimum in found
+            for cloud in [clouds[minimum.point.tobytes()]]
         ],
     }
 
@@ -88,7 +90,7 @@ def show_decomposition(parts: Decomposition, flow: Flow) -> None:
     columns = parts.time, parts.loss, parts.gradient_term, parts.variance_term, parts.total
     for time, loss, gradient, variance, total in zip(*columns, strict=True):
         terms = _number(gradient, 4), _number(variance, 4)
-        table.add_row(f"{time:.6g}", f"{loss:.10g}", *terms, f"{total:.12g}")
+        table.add_row(f"{time:.6g}", f"{loss:#.10g}", *terms, f"{total:#.12g}")
     console.print(table)
     if flow.message:
         text = f"The flow {flow.field} has no endpoint: it {flow.message}."

@@ -125,7 +125,7 @@ def _too_costly(
         )
     if math.isinf(cost.steps):
         return Issue("max_steps", f"must be >= {2.0**63:.2g} and more, got {budget:.2g}")
-    took = f", about {_duration(cost.steps * _seconds(problem, start))}" if method.gradient_steps else ""
+    took = f", {_duration(cost.steps * _seconds(problem, start))}" if method.gradient_steps else ""
     return Issue("max_steps", f"must be >= {cost.steps:.2g}{took}; got {budget:.2g}")
 
 
@@ -145,5 +145,5 @@ def _duration(seconds: float) -> str:
     units = (("years", 31_557_600), ("days", 86_400), ("hours", 3600), ("minutes", 60))
     for name, size in units:
         if seconds >= size:
-            return f"{seconds / size:.3g} {name}"
-    return f"{max(seconds, 1):.3g} seconds"
+            return f"about {seconds / size:.3g} {name}"
+    return f"about {seconds:.3g} seconds" if seconds > 1 else "less than a second"

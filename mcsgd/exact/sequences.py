@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from mcsgd.kernels.enumeration import Options
 from mcsgd.problems.base import Problem
+from mcsgd.problems.stepper import batch_sizes
+from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
 __all__ = ["branching", "directions", "number_of_endpoints", "options_of", "tree_steps"]
 
 LOG_LARGEST_INTEGER, LOG_LARGEST_FLOAT = 63 * math.log(2), math.log(1e308)
-RESHUFFLED, REPLACED, KEPT = "reshuffle-examples", "with-replacement", "shuffle-once"
+REPLACED, KEPT = "with-replacement", "shuffle-once"
 
 
 def sizes_by_position(problem: Problem, backwards: bool = False) -> list[int]:
     """Return the sizes of the batches by position, under reshuffle-examples: the smaller one comes last."""
-    starts = range(0, problem.examples, problem.batch_size)
-    sizes = [min(problem.batch_size, problem.examples - start) for start in starts]
+    sizes: list[int] = batch_sizes(problem.examples, problem.batch_size).tolist()
     return sizes[::-1] if backwards else sizes
 
 
@@ -101,7 +102,7 @@ def options_of(problem: Problem, settings: Settings, backwards: bool = False) ->
         return _subsets_of_examples(problem, backwards)
     m, B = problem.batches, problem.batch_size
     rows = np.arange(m * B).reshape(m, B)
-    sizes = np.minimum(B, problem.examples - rows[:, 0])
+    sizes = batch_sizes(problem.examples, B)
     replaced = settings.sampling == REPLACED
     masks = np.zeros(m, np.int64) if replaced else 1 << np.arange(m)
     return Options(rows, sizes, masks, np.zeros(m, np.int64), np.full(m, m), 0 if replaced else 2**m - 1)

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from mcsgd.errors import DivergedError, Issue
 from mcsgd.exact.method import Cost, Method, Solution
-from mcsgd.exact.sequences import KEPT, RESHUFFLED, branching, directions, options_of, tree_steps
+from mcsgd.exact.sequences import KEPT, branching, directions, options_of, tree_steps
 from mcsgd.kernels.enumeration import visit_all
 from mcsgd.kernels.jit import INDICES, VECTOR, compile_for
 from mcsgd.machine import available_cores
 from mcsgd.moments import Moments
 from mcsgd.problems.base import MATRIX, Array, Problem
+from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
 __all__ = ["TREE"]

@@ -32,7 +32,8 @@ from mcsgd.ladders.rungs import VARIED, Rung, exact_choice, make_rungs
 from mcsgd.machine import available_cores
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress, shown
-from mcsgd.settings import ORDERED, Settings
+from mcsgd.schemes import ORDERED
+from mcsgd.settings import Settings
 from mcsgd.theory import FIELDS, default_fields, integrate, largest_curvature
 
 __all__ = ["Study", "study"]

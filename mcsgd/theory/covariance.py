@@ -29,7 +29,8 @@ from scipy.linalg import solve, solve_continuous_lyapunov
 
 from mcsgd.checks import Checks
 from mcsgd.problems.base import Array, Problem
-from mcsgd.settings import SAMPLINGS, Settings
+from mcsgd.schemes import SAMPLINGS
+from mcsgd.settings import Settings
 from mcsgd.theory.deviations import mean_hessian_vectors
 from mcsgd.theory.expansion import check_size, order_covariance
 from mcsgd.theory.fields import vector_field

@@ -18,7 +18,7 @@ from mcsgd.settings import Settings
 from mcsgd.theory.covariance import check_plain
 from mcsgd.theory.units import shuffled_units
 
-__all__ = ["Decomposition", "decompose"]
+__all__ = ["Decomposition", "check_decomposable", "decompose"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +96,7 @@ def decompose(problem: Problem, flow: Flow, settings: Settings) -> Decomposition
     d = problem.parameters
     if flow.path.ndim != 2 or flow.path.shape[1] != d:
         checks.fail("flow", f"must have a path of {d} parameters, got one of shape {flow.path.shape}")
-    if problem.kernels.loss is None:
-        checks.fail("problem", "must have a loss to decompose, and this custom problem was given none")
-    if settings.sampling == "given-order":
-        checks.fail("sampling", "given-order has a field that is no gradient: there is no modified loss")
-    checks.attempt(lambda: check_plain(settings))
-    checks.attempt(lambda: settings.check_with(problem))
+    checks.attempt(lambda: check_decomposable(problem, settings))
     checks.done()
     units, whole, _ = shuffled_units(settings.partition(problem), settings.sampling)
     N, m = problem.examples, problem.batches
@@ -117,3 +112,15 @@ def decompose(problem: Problem, flow: Flow, settings: Settings) -> Decomposition
             terms[:, i] = whole.loss(w), g @ g, share * np.mean(np.sum((g_i - g) ** 2, axis=1))
     terms[1:] *= settings.step_size / 4
     return Decomposition(flow.field, flow.time, *terms)
+
+
+def check_decomposable(problem: Problem, settings: Settings) -> None:
+    """Raise InputError if there is no modified loss, or none that can be taken apart."""
+    checks = Checks()
+    if problem.kernels.loss is None:
+        checks.fail("problem", "must have a loss to decompose, and this custom problem was given none")
+    if settings.sampling == "given-order":
+        checks.fail("sampling", "given-order has a field that is no gradient: there is no modified loss")
+    checks.attempt(lambda: check_plain(settings))
+    checks.attempt(lambda: settings.check_with(problem))
+    checks.done()

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mcsgd.checks import Checks
+from mcsgd.compatibility import mismatch
 from mcsgd.errors import InputError, McsgdWarning
 from mcsgd.problems.base import Problem
-from mcsgd.settings import SAMPLINGS, Settings
+from mcsgd.schemes import SAMPLINGS
+from mcsgd.settings import Settings
 from mcsgd.theory import adam, momentum
 from mcsgd.theory.first_order import VectorField, gd, gradient, sgd
 from mcsgd.theory.second_order import passes, second_order
@@ -83,38 +85,17 @@ def available_fields(problem: Problem, settings: Settings) -> list[str]:
 def default_fields(problem: Problem, settings: Settings) -> tuple[str, ...]:
     """Return the fields that theory has for the sampling and way to step in use, least accurate first.
 
-    second-order is left out where `_mismatch` has something to say of it, and where an evaluation takes long,
-    for which see `mcsgd.theory.second_order.passes`.
+    second-order is left out where `mcsgd.compatibility.mismatch` has something to say of it, and where an
+    evaluation takes long, for which see `mcsgd.theory.second_order.passes`.
     """
     there = available_fields(problem, settings)
     if SAMPLINGS[settings.sampling].field == "gd" and "sgd" in there:
         there.remove("sgd")
     if "second-order" in there:
         cost = passes(problem, settings) * problem.examples * problem.parameters
-        if cost > AFFORDABLE or _mismatch("second-order", settings):
+        if cost > AFFORDABLE or mismatch("second-order", settings):
             there.remove("second-order")
     return tuple(there)
-
-
-def _mismatch(field: str, settings: Settings) -> str:
-    """Return what theory says instead of a field that does not belong to the sampling, or nothing."""
-    if field == "sgd" and settings.sampling == "with-replacement":
-        return (
-            "field sgd does not belong to sampling with-replacement, which has no variance penalty: its mean "
-            "follows gd"
-        )
-    if field == "second-order" and settings.sampling == "shuffle-once" and settings.epochs > 1:
-        return (
-            "field second-order belongs to one epoch of sampling shuffle-once: over a fixed time of several "
-            "epochs the mean departs from it by another eps^2, and follows it and sgd to first order only"
-        )
-    kept = settings.sampling == "shuffle-once" and settings.epochs > 1
-    if field == "sgd" and settings.momentum and (kept or settings.sampling == "given-order"):
-        return (
-            "field sgd with momentum belongs to a fresh random order every epoch: where the order stays, "
-            f"as with sampling {settings.sampling}, the velocity couples epochs at the same order in eps"
-        )
-    return ""
 
 
 def check_available(checks: Checks, argument: str, name: str, problem: Problem, settings: Settings) -> None:
@@ -133,8 +114,8 @@ def check_field(problem: Problem, settings: Settings, field: str) -> str:
         check_available(checks, "field", name, problem, settings)
     checks.done()
     settings.check_with(problem)
-    if mismatch := _mismatch(name, settings):
-        warnings.warn(mismatch, McsgdWarning, stacklevel=3)
+    if instead := mismatch(name, settings):
+        warnings.warn(instead, McsgdWarning, stacklevel=3)
     return name
 
 

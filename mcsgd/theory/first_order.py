@@ -22,6 +22,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mcsgd.problems.base import Array, Problem
+from mcsgd.problems.stepper import batch_sizes
 from mcsgd.settings import Settings
 
 __all__ = ["VectorField", "gd", "gradient", "sgd"]
@@ -76,7 +77,7 @@ def _reshuffled_examples(problem: Problem, settings: Settings) -> VectorField:
     examples = problem.with_batch_size(1)
     k2 = (m - 1) / (N - 1) if N > 1 else 0.0
     # Substeps undo a part of <H_k g_k>, whose mean over compositions is H g + within (<H_i g_i> - H g).
-    sizes = np.minimum(problem.batch_size, N - problem.batch_size * np.arange(m))
+    sizes = batch_sizes(N, problem.batch_size)
     within = float(np.mean((N - sizes) / (sizes * max(N - 1, 1))))
     undone = eps - settings.rate
     mixed = eps * k2 - undone * within

@@ -30,7 +30,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mcsgd.problems.base import Array, Problem
-from mcsgd.settings import SAMPLINGS, Settings
+from mcsgd.schemes import SAMPLINGS
+from mcsgd.settings import Settings
 from mcsgd.theory.deviations import directions, mean_hessian_vectors, third_derivative_of_covariance
 from mcsgd.theory.first_order import VectorField, gd, sgd
 from mcsgd.theory.units import shuffled_units

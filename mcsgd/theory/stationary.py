@@ -114,7 +114,6 @@ def stationary_point(
     _check_settings(problem, settings, name)
     f = vector_field(problem, settings, name)
     whole = _whole(problem, settings)
-
     options = {"xtol": XTOL, "maxfev": MOST_EVALUATIONS}
     with np.errstate(all="ignore"):
         # The Jacobian but for a part of order eps, which the method learns from its steps.
@@ -177,9 +176,10 @@ def minima(
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     checks.done()
     _check_settings(problem, settings)
-    guess = _descended(_whole(problem, settings), w0)
-    guess = stationary_point(problem, settings, guess, "gradient").point
-    return tuple(stationary_point(problem, settings, guess, field) for field in fields)
+    own = stationary_point(problem, settings, _descended(_whole(problem, settings), w0), "gradient")
+    return tuple(
+        own if f == "gradient" else stationary_point(problem, settings, own.point, f) for f in fields
+    )
 
 
 def stationary_covariance(problem: Problem, settings: Settings, point: ArrayLike) -> Array:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-import numpy as np
-
 from mcsgd.problems.base import Problem
+from mcsgd.problems.stepper import batch_sizes
 
 __all__ = ["Shuffled", "shuffled_units"]
 
@@ -60,6 +59,6 @@ def shuffled_units(problem: Problem, sampling: str, design: str = "independent")
     if sampling != "reshuffle-examples":
         return Shuffled(problem, problem, ((1,) * problem.batches,))
     N, B = problem.examples, problem.batch_size
-    sizes = tuple(int(size) for size in np.diff([*range(0, N, B), N]))
+    sizes = tuple(batch_sizes(N, B).tolist())
     both = (sizes, sizes[::-1]) if design == "reversed-pairs" and N % B else (sizes,)
     return Shuffled(problem.with_batch_size(1), problem.with_batch_size(N), both)

@@ -9,7 +9,8 @@ from scipy import stats
 from mcsgd.advisor.advice import advise
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
-from mcsgd.settings import DESIGNS, Settings
+from mcsgd.schemes import DESIGNS
+from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.theory import integrate
 

@@ -94,6 +94,7 @@ def test_no_cloud(experiment, tmp_path):
     for one, other in zip(with_cloud["flows"], without["flows"], strict=True):
         assert one["distance"] == pytest.approx(other["distance"], rel=1e-9)
     assert json.loads(mcsgd("info", path, "--json").stdout)["kept"] == "moments"
+    assert "mean and covariance only" in mcsgd("info", path).stdout
     assert "run: must have a cloud to draw" in mcsgd("plot", path, code=2).stderr
 
 
@@ -130,6 +131,7 @@ def test_problems():
     listed = json.loads(mcsgd("problems", "--json").stdout)
     assert listed["logistic"] == ["X", "y", "batch_size", "l2"]
     text = mcsgd("problems").stdout
+    assert "gradient_penalty" in text
     assert all(kind in text for kind in listed)
     assert "Labels 0 and 1" in mcsgd("problems", "logistic").stdout
     assert "did you mean logistic?" in mcsgd("problems", "logistc", code=2).stderr

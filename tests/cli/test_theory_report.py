@@ -142,6 +142,19 @@ def test_decompose_refusals(experiment):
     )
 
 
+def test_decompose_goes_along_the_sampling_s_own_flow(experiment):
+    result = command("decompose", experiment('sampling = "with-replacement"'))
+    assert result.stdout.startswith("Terms of the modified loss along the gd flow")
+    assert not result.stderr
+
+
+def test_decompose_refuses_the_way_to_step_before_the_field(experiment):
+    path = experiment('sampling = "full-batch"\noptimizer = "adam"')
+    for field in ((), ("--field", "sgd")):
+        refused = command("decompose", path, *field, code=2).stderr
+        assert refused.startswith("error: sgd.optimizer: must be left at its default")
+
+
 ESCAPING = """
 [problem]
 kind = "quadratic"

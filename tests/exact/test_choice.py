@@ -9,7 +9,8 @@ import pytest
 from mcsgd import exact_mean, simulate
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LinearRegression, Quadratic, ScalarFactorization
-from mcsgd.settings import SAMPLINGS, Settings
+from mcsgd.schemes import SAMPLINGS
+from mcsgd.settings import Settings
 
 START = np.array([1.2, 0.7])
 RNG = np.random.default_rng(9)
@@ -134,7 +135,7 @@ def test_what_needs_too_much_memory(monkeypatch):
 
 def test_max_steps():
     assert exact_mean(toy_of(4), START, Settings(0.1), max_steps=64).count == 24
-    with pytest.raises(InputError, match="max_steps: must be >= 64, about 1 seconds; got 63"):
+    with pytest.raises(InputError, match="max_steps: must be >= 64, less than a second; got 63"):
         exact_mean(toy_of(4), START, Settings(0.1), max_steps=63)
 
 

@@ -9,7 +9,8 @@ from reference import directional, exact_mean, expansion, reshuffled, slopes
 
 from mcsgd.errors import McsgdWarning
 from mcsgd.problems import LogisticRegression, ScalarFactorization
-from mcsgd.settings import SAMPLINGS, Settings
+from mcsgd.schemes import SAMPLINGS
+from mcsgd.settings import Settings
 from mcsgd.theory import default_fields, integrate, vector_field
 from mcsgd.theory.deviations import directions
 from mcsgd.theory.flow import solve
