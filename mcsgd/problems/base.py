@@ -214,13 +214,15 @@ class Problem:
         self, name: Literal["gradient", "hessian_vector", "third_derivative"], w: Array, *vectors: Array
     ) -> Array:
         out = np.empty((self.batches, self.parameters))
-        stacked = [np.array(np.broadcast_to(v, out.shape), order="C") for v in vectors]
+        stacked = [np.empty(out.shape) for _ in vectors]
+        for rows, vector in zip(stacked, vectors, strict=True):
+            rows[:] = vector
         if name not in self._loops:  # looking a signature up takes longer than most loops
             pointer, integer = self.pointer(name), numba.types.int64
             signature = pointer.type, VECTOR, INDICES, integer, self.data_type, *[MATRIX] * (len(vectors) + 1)
             self._loops[name] = pointer, compile_for(getattr(batches, name + "s"), *signature)
         pointer, loop = self._loops[name]
-        rows = np.arange(self.examples)
+        examples = np.arange(self.examples)
         point = np.array(w, np.float64)  # a copy: the kernels' types are those of writeable arrays
-        loop(pointer, point, rows, self.batch_size, self.data, *stacked, out)
+        loop(pointer, point, examples, self.batch_size, self.data, *stacked, out)
         return out

@@ -20,6 +20,7 @@ of squares. The results are this package's own; its tests hold them to brute for
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -173,6 +174,7 @@ class _Parts(NamedTuple):
     antisymmetric_rest: float
 
 
+@cache
 def _weights(sizes: tuple[int, ...]) -> _Parts:
     """Return the mean squares of the parts of c_ab, the table of one placement, times 1/4.
 
