@@ -32,9 +32,9 @@ def show_verdict(
     """Print a line for each flow, each coordinate's if asked, the cloud's width, and the verdict in words."""
     console = Console(highlight=False)
     if verdict.comparisons:
-        table = _table("flow", "distance", "std. error", _interval_name(verdict), "p", "verdict", right=4)
+        table = table_of("flow", "distance", "std. error", _interval_name(verdict), "p", "verdict", right=4)
         for c in verdict.comparisons:
-            cells = [_number(c.distance, 3), _number(c.distance_standard_error, 1)]
+            cells = [number(c.distance, 3), number(c.distance_standard_error, 1)]
             cells += [_interval(c.distance_interval), _p_value(c.p_value), WORDS[c.compatible]]
             table.add_row(c.field, *cells)
         console.print("Distance of the mean endpoint to each flow's endpoint")
@@ -45,9 +45,9 @@ def show_verdict(
                 console.print(_coordinates(c, _interval_name(verdict)))
     if widths is not None:
         if coordinates:
-            table = _table("coordinate", "std. deviation", "predicted", right=2)
+            table = table_of("coordinate", "std. deviation", "predicted", right=2)
             for index, pair in enumerate(zip(widths.sample, widths.predicted, strict=True)):
-                table.add_row(str(index), *(_number(width, 3) for width in pair))
+                table.add_row(str(index), *(number(width, 3) for width in pair))
             console.print("Standard deviation of the endpoints, by coordinate")
             console.print(table)
         console.print(str(widths), soft_wrap=not console.is_terminal)
@@ -55,10 +55,10 @@ def show_verdict(
 
 
 def _coordinates(comparison: Comparison, interval_name: str) -> Table:
-    table = _table("coordinate", "difference", "std. error", interval_name, right=3)
+    table = table_of("coordinate", "difference", "std. error", interval_name, right=3)
     rows = zip(comparison.difference, comparison.standard_error, comparison.interval, strict=True)
     for index, (difference, error, interval) in enumerate(rows):
-        table.add_row(str(index), _number(difference, 3), _number(error, 1), _interval(interval))
+        table.add_row(str(index), number(difference, 3), number(error, 1), _interval(interval))
     return table
 
 
@@ -89,14 +89,14 @@ def show_exact(answer: ExactAnswer, flows: Sequence[Flow]) -> None:
     many = "1 endpoint" if answer.count == 1 else f"all {answer.count:.12g} equally likely endpoints"
     console.print(f"Exact mean of {many} of {epochs}, by {answer.method}", soft_wrap=not console.is_terminal)
     if answer.mean.size <= MOST_COORDINATES:
-        table = _table("coordinate", "mean", "std. deviation", right=2)
+        table = table_of("coordinate", "mean", "std. deviation", right=2)
         for index, (mean, width) in enumerate(zip(answer.mean, _standard_deviation(answer), strict=True)):
-            table.add_row(str(index), f"{mean:.15g}", _number(width, 3))
+            table.add_row(str(index), f"{mean:.15g}", number(width, 3))
         console.print(table)
     if flows:
-        table = _table("flow", "distance", right=1)
+        table = table_of("flow", "distance", right=1)
         for flow in flows:
-            table.add_row(flow.field, _number(_distance(answer, flow), 3))
+            table.add_row(flow.field, number(_distance(answer, flow), 3))
         console.print("Distance of the exact mean to each flow's endpoint")
         console.print(table)
     for flow in flows:
@@ -120,12 +120,12 @@ def show_advice(found: Sequence[Advice]) -> None:
     between = " to ".join(first.fields) if first.fields else "any direction"
     what = f"{first.standard_errors:g} standard errors on a distance of {first.effect:.2e} ({between})"
     console.print(f"Trajectories for {what}, by small pilots", soft_wrap=not console.is_terminal)
-    table = _table("design", "unit", "std. of a unit", "trajectories", "95% interval", "seconds", right=5)
+    table = table_of("design", "unit", "std. of a unit", "trajectories", "95% interval", "seconds", right=5)
     for advice in found:
         if advice.trajectories is None or advice.trajectories_interval is None:
             continue
         few, many = (_count(n) for n in advice.trajectories_interval)
-        cells = [str(advice.trajectories_per_unit), _number(advice.std or 0.0, 2)]
+        cells = [str(advice.trajectories_per_unit), number(advice.std or 0.0, 2)]
         cells += [_count(advice.trajectories), f"{few} to {many}", f"{advice.seconds:.2g}"]
         table.add_row(advice.design, *cells)
     if table.row_count:
@@ -158,13 +158,13 @@ def show_study(study: Study) -> None:
 
 
 def _ladder(study: Study, one: FieldOrder) -> Table:
-    table = _table(study.vary, "m eps λ", "distance", "±", "slope", "±", "left out", right=5)
+    table = table_of(study.vary, "m eps λ", "distance", "±", "slope", "±", "left out", right=5)
     slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
     for index, value in enumerate(study.values):
-        cells = [_number(study.range_numbers[index], 2)]
-        cells += [_number(one.distance[index], 4), _number(one.standard_error[index], 1)]
+        cells = [number(study.range_numbers[index], 2)]
+        cells += [number(one.distance[index], 4), number(one.standard_error[index], 1)]
         cells += ["-" if math.isnan(slopes[index]) else f"{slopes[index]:.3f}"]
-        cells += [_number(errors[index], 1)]
+        cells += [number(errors[index], 1)]
         table.add_row(f"{value:g}", *cells, one.left_out[index])
     return table
 
@@ -191,7 +191,7 @@ def contents(run: Run) -> dict[str, Any]:
 def show_contents(path: Path, about: Mapping[str, Any]) -> None:
     """Print what `contents` returns, in short."""
     console = Console(highlight=False)
-    table = _table("", "", header=False)
+    table = table_of("", "", header=False)
     for section, values in about["experiment"].items():
         table.add_row(f"[{section}]".replace("[", r"\["), _pairs(values))
     diverged = f", {about['diverged']} diverged" if about["diverged"] else ""
@@ -215,7 +215,7 @@ def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:
     """Print each kind of problem with its arguments."""
     from mcsgd.problems import PROBLEMS
 
-    table = _table("kind", "loss", "keys of the section")
+    table = table_of("kind", "loss", "keys of the section")
     for kind, arguments in listed.items():
         summary = (inspect.getdoc(PROBLEMS[kind]) or "").split("\n")[0]
         keys = [
@@ -232,7 +232,7 @@ def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:
     )
 
 
-def _table(*columns: str, right: int = 0, header: bool = True) -> Table:
+def table_of(*columns: str, right: int = 0, header: bool = True) -> Table:
     """Return an empty table; the columns 1..right hold numbers."""
     table = Table(box=None, pad_edge=False, show_header=header, header_style="bold")
     for index, name in enumerate(columns):
@@ -249,7 +249,7 @@ def _interval_name(verdict: Verdict) -> str:
     return f"{100 * verdict.comparisons[0].confidence:g}% interval"
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits - 1}e}"
 
 
@@ -259,7 +259,7 @@ def _interval(interval: Any) -> str:
 
 
 def _zero(value: float) -> str:
-    return "0" if value == 0 else _number(value, 3)
+    return "0" if value == 0 else number(value, 3)
 
 
 def _p_value(p: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from mcsgd.cli.report import MOST_COORDINATES, _number, _table
+from mcsgd.cli.report import MOST_COORDINATES, number, table_of
 from mcsgd.flow import Flow
 from mcsgd.problems import Problem
 from mcsgd.settings import Settings
@@ -48,18 +48,18 @@ def show_minima(about: Mapping[str, Any]) -> None:
     console.print(f"Minima at step size {about['step_size']:g}, sampling {about['sampling']}")
     fields = [minimum["field"] for minimum in found]
     names = ["loss C", *(f"from {field}" for field in fields), "std. deviation"]
-    table = _table("field", *names, right=len(names))
+    table = table_of("field", *names, right=len(names))
     for minimum in found:
         loss = "-" if minimum["loss"] is None else f"{minimum['loss']:.10g}"
-        distances = [_number(minimum["distances"][field], 3) for field in fields]
-        table.add_row(minimum["field"], loss, *distances, _number(minimum["standard_deviation"], 3))
+        distances = [number(minimum["distances"][field], 3) for field in fields]
+        table.add_row(minimum["field"], loss, *distances, number(minimum["standard_deviation"], 3))
     console.print(table)
     if len(found[0]["point"]) <= MOST_COORDINATES:
-        table = _table("coordinate", *fields, "std. deviation", right=len(fields) + 1)
+        table = table_of("coordinate", *fields, "std. deviation", right=len(fields) + 1)
         widths = found[-1]["standard_deviation_by_coordinate"]
         for index, width in enumerate(widths):
             points = [f"{minimum['point'][index]:.10g}" for minimum in found]
-            table.add_row(str(index), *points, _number(width, 3))
+            table.add_row(str(index), *points, number(width, 3))
         console.print(table)
 
 
@@ -86,10 +86,10 @@ def show_decomposition(parts: Decomposition, flow: Flow) -> None:
     """Print the terms of a modified loss, a line for each time."""
     console = Console(highlight=False)
     console.print(f"Terms of the modified loss along the {parts.field} flow")
-    table = _table("time", "loss C", "gradient term", "variance term", "total", right=4)
+    table = table_of("time", "loss C", "gradient term", "variance term", "total", right=4)
     columns = parts.time, parts.loss, parts.gradient_term, parts.variance_term, parts.total
     for time, loss, gradient, variance, total in zip(*columns, strict=True):
-        terms = _number(gradient, 4), _number(variance, 4)
+        terms = number(gradient, 4), number(variance, 4)
         table.add_row(f"{time:.6g}", f"{loss:#.10g}", *terms, f"{total:#.12g}")
     console.print(table)
     if flow.message:
