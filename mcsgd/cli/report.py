@@ -250,6 +250,7 @@ def _interval_name(verdict: Verdict) -> str:
 
 
 def number(value: float, digits: int) -> str:
+    """Return a number in so many significant digits, or a dash for none."""
     return "-" if math.isnan(value) else f"{value:.{digits - 1}e}"
 
 
