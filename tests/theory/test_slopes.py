@@ -54,3 +54,31 @@ def test_fixed_time(case, field, order):
     make, start = CASES[case]
     settings = [Settings(0.1 / epochs, epochs=epochs) for epochs in (4, 8, 16)]
     assert last_slope(make(4, 2), start, field, settings) == pytest.approx(order, abs=0.12)
+
+
+def mean_with_momentum(problem, start, h, epochs, beta):
+    """Over all sequences of orders of two batches, a fresh order each epoch."""
+    ends = [(start, np.zeros_like(start))]
+    for _ in range(epochs):
+        before, ends = ends, []
+        for w, velocity in before:
+            g = problem.gradients(w)
+            for first in (0, 1):
+                v = beta * velocity - h * g[first]
+                x = w + v
+                v = beta * v - h * problem.gradients(x)[1 - first]
+                ends.append((x + v, v))
+    return start + np.mean([w - start for w, _ in ends], axis=0)
+
+
+@pytest.mark.parametrize(("field", "order"), [("gradient", 1), ("gd", 1), ("sgd", 2)])
+@pytest.mark.parametrize("case", CASES)
+def test_momentum_in_random_order_at_fixed_time(case, field, order):
+    """With kappa, in sgd, the error falls by four where that of gd falls by two."""
+    make, start = CASES[case]
+    problem, gaps = make(4, 2), []
+    for epochs in (6, 12):
+        settings = Settings(0.12 / epochs, epochs=epochs, momentum=0.3)
+        mean = mean_with_momentum(problem, start, settings.step_size, epochs, 0.3)
+        gaps.append(np.linalg.norm(mean - integrate(problem, start, settings, field).endpoint))
+    assert slopes(gaps)[-1] == pytest.approx(order, abs=0.25)
