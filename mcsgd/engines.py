@@ -147,7 +147,7 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
     size = max(
         min(max(count / CHUNKS, LEAST_WORK / one), MOST_WORK / one, MOST_BYTES / simulation.bytes_each), 1
     )
-    size = max(int(size // simulation.step), 1) * simulation.step
+    size = max(int(size // simulation.origin.step), 1) * simulation.origin.step
     for first, stop in spans:
         while first < stop:
             end = min((first // size + 1) * size, stop)

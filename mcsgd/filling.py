@@ -227,10 +227,7 @@ class Filling:
         """Return the range of trajectories that this process is for."""
         if self.means.task is None:
             return 0, self.wanted
-        k, n = self.means.task
-        steps = -(-self.wanted // self.simulation.step)
-        first, stop = (min(steps * i // n * self.simulation.step, self.wanted) for i in (k, k + 1))
-        return first, stop
+        return self.origin.share(*self.means.task)
 
     def _make(self, spans: Sequence[Span]) -> None:
         """Make trajectories, and keep them in shards from time to time."""

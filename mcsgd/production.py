@@ -54,11 +54,6 @@ class Simulation:
         return self.origin.kept == "cloud"
 
     @property
-    def step(self) -> int:
-        """Numbers of trajectories are cut at multiples of this: leaves, where moments are kept alone."""
-        return self.origin.leaf if not self.keep_cloud else self.origin.trajectories_per_unit * 16
-
-    @property
     def bytes_each(self) -> int:
         """Memory that is kept of a trajectory."""
         numbers = 1 + (self.noise_path is not None) + len(self.origin.settings.snapshots)
