@@ -29,6 +29,7 @@ from mcsgd.ensemble import Ensemble
 from mcsgd.errors import InputError, MissingExtraError
 from mcsgd.run import Run
 from mcsgd.storage.output import check_output, new_file
+from mcsgd.storage.schema import MATRIX
 
 __all__ = ["check_export", "export_run"]
 
@@ -36,7 +37,6 @@ Arrays: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
 """By name: the names of the dimensions, and the values."""
 
 SUFFIXES = (".npz", ".nc")
-MATRIX = ("parameter", "other_parameter")  # netCDF knows no array with one dimension twice
 GROUPS = {
     "posterior": ("endpoints", "corrected"),
     "sample_stats": ("status", "snapshots", "epoch"),
@@ -104,7 +104,7 @@ def _arrays(run: Run) -> Arrays:
         arrays["epoch"] = ("epoch",), np.array(cloud.settings.snapshots, np.int64)
         arrays["snapshots"] = ("trajectory", "epoch", "parameter"), cloud.snapshots
     if cloud.paths.size:
-        arrays["paths"] = ("path", "step", "parameter"), cloud.paths
+        arrays["paths"] = ("path_index", "step", "parameter"), cloud.paths
     for field, flow in run.flows.items():
         name = _flow_name(field)
         arrays[f"{name}_time"] = (f"{name}_time",), flow.time

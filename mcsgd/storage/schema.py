@@ -19,8 +19,11 @@ Root attributes
     /statistics/conditional_on_finishing with its own count
 /moments/left_out, /moments/{units, singles}/count, mean (d), scatter (d, d)
     in the place of endpoints and status, where the cloud was not kept; as deviations from the start
-/trajectory (n), /parameter (d), /epoch (epochs kept), /path (p), /step (steps + 1)
-    dimension scales, so that xarray names the coordinates
+/trajectory (n), /epoch (epochs kept), /parameter (d), /other_parameter (d)
+/path_index (p), /step (steps + 1)
+    dimension scales, so that xarray names the coordinates. The columns of a matrix have a scale of their own,
+    as xarray warns of one dimension twice; none has the name of a dataset in a group, which would be hidden
+    by it in xarray's tree
 
 Plain numbers and JSON text only: the file is read from R, Julia and MATLAB as well. No
 compression: most of a double's bits are noise here. Checksums (fletcher32) on all that is large.
@@ -39,6 +42,9 @@ FORMAT_VERSION = (1, 0)
 """A newer minor version can be read by this one; a newer major version cannot."""
 
 CHUNK_ROWS = 4096
+
+MATRIX = ("parameter", "other_parameter")
+"""The dimensions of a (d, d) array."""
 
 
 def open_run(path: Path) -> h5py.File:

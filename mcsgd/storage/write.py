@@ -17,7 +17,7 @@ from mcsgd.flow import Flow
 from mcsgd.moments import Moments
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
-from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, FORMAT_VERSION
+from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, FORMAT_VERSION, MATRIX
 
 Scales = Mapping[str, h5py.Dataset]
 
@@ -60,13 +60,19 @@ def _write_attributes(file: h5py.File, run: Run) -> None:
 
 
 def _write_scales(file: h5py.File, cloud: Ensemble) -> Scales:
-    ranges = {"parameter": (np.arange(cloud.start.size), "index of the parameter")}
+    parameters = np.arange(cloud.start.size)
+    ranges = {
+        "parameter": (parameters, "index of the parameter"),
+        # a dimension of its own: xarray knows no array with one dimension twice
+        "other_parameter": (parameters, "index of the parameter, of a matrix's columns"),
+    }
     if cloud.moments is None:
         ranges["trajectory"] = np.arange(len(cloud.endpoints)), "index of the trajectory"
     if cloud.snapshots.size:
         ranges["epoch"] = np.array(cloud.settings.snapshots), "epochs done"
     if cloud.paths.size:
-        ranges["path"] = np.arange(len(cloud.paths)), "index of the trajectory"
+        # not "path": in xarray's tree a flow's path would be hidden by a coordinate of that name
+        ranges["path_index"] = np.arange(len(cloud.paths)), "index of the trajectory"
         ranges["step"] = np.arange(cloud.paths.shape[1]), "steps done"
     scales = {}
     for name, (values, meaning) in ranges.items():
@@ -90,8 +96,9 @@ def _write_cloud(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
     if "epoch" in scales:
         dimensions = ["trajectory", "epoch", "parameter"]
         arrays.append(("snapshots", cloud.snapshots, "parameters after chosen epochs", dimensions))
-    if "path" in scales:
-        arrays.append(("paths", cloud.paths, "parameters after every step", ["path", "step", "parameter"]))
+    if "path_index" in scales:
+        dimensions = ["path_index", "step", "parameter"]
+        arrays.append(("paths", cloud.paths, "parameters after every step", dimensions))
     for name, values, meaning, dimensions in arrays:
         _write_array(file, name, values, meaning, [scales[d] for d in dimensions])
 
@@ -117,7 +124,7 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
 
 def _write_prediction(file: h5py.File, run: Run, scales: Scales) -> None:
     if run.predicted_covariance is not None:
-        group, dimensions = file.create_group("predicted"), [scales["parameter"]] * 2
+        group, dimensions = file.create_group("predicted"), [scales[d] for d in MATRIX]
         meaning = "predicted covariance of single endpoints"
         _write_array(group, "covariance", run.predicted_covariance, meaning, dimensions)
 
@@ -125,7 +132,7 @@ def _write_prediction(file: h5py.File, run: Run, scales: Scales) -> None:
 def _write_moments(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
     if cloud.moments is None:
         return
-    parameter = scales["parameter"]
+    parameter, matrix = scales["parameter"], [scales[d] for d in MATRIX]
     file.create_group("moments")["left_out"] = np.int64(cloud.moments.left_out)
     for name in ("units", "singles"):
         moments: Moments = getattr(cloud.moments, name)
@@ -133,7 +140,7 @@ def _write_moments(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
         group["count"] = np.int64(moments.count)
         _write_array(group, "mean", moments.mean, "mean endpoint minus start", [parameter])
         meaning = "sum of outer products of deviations from the mean"
-        _write_array(group, "scatter", moments.scatter, meaning, [parameter, parameter])
+        _write_array(group, "scatter", moments.scatter, meaning, matrix)
 
 
 def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
@@ -152,7 +159,8 @@ def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
     _write_array(group, "mean", cloud.mean, mean, [parameter])
     _write_array(group, "standard_error", cloud.standard_error, error, [parameter])
     if cloud.start.size <= cloud.count:  # else larger than the cloud it is computed from
-        _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", [parameter, parameter])
+        matrix = [scales[d] for d in MATRIX]
+        _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", matrix)
 
 
 def _write_array(

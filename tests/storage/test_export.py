@@ -84,7 +84,7 @@ def test_netcdf(cloud_file, tmp_path):
         of_draws = held[name].dims[:2] == ("chain", "draw")
         assert of_draws == (name in ("endpoints", "corrected", "snapshots"))
         assert_same(held[name].values[0] if of_draws else held[name].values, values, name)
-    indices = {"chain", "draw", "parameter", "other_parameter", "path", "step"}
+    indices = {"chain", "draw", "parameter", "other_parameter", "path_index", "step"}
     assert set(held) - set(expected) == indices | {"diverging"}
     assert all(held[name].values.tolist() == list(range(held[name].size)) for name in indices)
     check_texts(opened(tmp_path / "run.nc", "/").attrs, run)
@@ -96,7 +96,7 @@ def test_netcdf_of_flows(run_files, tmp_path):
     assert constant["flows_sgd_path"].dims == ("flows_sgd_time", "parameter")
     end = constant["flows_sgd_path"].interp(flows_sgd_time=constant["flow_time"])
     np.testing.assert_allclose(end, constant["flows_sgd_endpoint"], rtol=1e-14)
-    assert constant["paths"].dims == ("path", "step", "parameter")
+    assert constant["paths"].dims == ("path_index", "step", "parameter")
     assert constant["statistics_covariance"].dims == ("parameter", "other_parameter")
 
 

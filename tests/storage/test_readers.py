@@ -1,5 +1,6 @@
 """A run's file, opened by other programs: to the bit what `mcsgd.load` gives."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -9,12 +10,32 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import xarray
 from run_files import KINDS, contents
 
 import mcsgd
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-SCALES = {"trajectory", "parameter", "epoch", "path", "step"}
+SCALES = {"trajectory", "parameter", "other_parameter", "epoch", "path_index", "step"}
+DIMENSIONS = {
+    "start": ("parameter",),
+    "endpoints": ("trajectory", "parameter"),
+    "corrected": ("trajectory", "parameter"),
+    "status": ("trajectory",),
+    "snapshots": ("trajectory", "epoch", "parameter"),
+    "paths": ("path_index", "step", "parameter"),
+    "time": ("time",),
+    "path": ("time", "parameter"),
+    "endpoint": ("parameter",),
+    "mean": ("parameter",),
+    "standard_error": ("parameter",),
+    "covariance": ("parameter", "other_parameter"),
+    "scatter": ("parameter", "other_parameter"),
+    "count": (),
+    "diverged": (),
+    "left_out": (),
+}
+"""Of each dataset, by the last part of its name."""
 
 
 def assert_same(found, expected, name):
@@ -72,6 +93,39 @@ def test_h5py(run_file):
         run = mcsgd.load(run_file)
         assert json.loads(file.attrs["experiment"]) == run.experiment
         assert json.loads(file.attrs["provenance"]) == run.provenance
+
+
+def test_xarray_by_group(run_file):
+    """Group by group, as plain data sets."""
+    expected = contents(mcsgd.load(run_file))
+    groups = {name.rpartition("/")[0] for name in expected}
+    for group in groups:
+        with xarray.open_dataset(run_file, engine="h5netcdf", group=group or None) as opened:
+            names = {name.rpartition("/")[2]: name for name in expected if name.rpartition("/")[0] == group}
+            assert set(opened.variables) - SCALES == set(names)
+            for short, name in names.items():
+                assert opened[short].dims == DIMENSIONS[short], name
+                assert_same(opened[short].values, expected[name], name)
+
+
+def test_xarray_tree(run_file):
+    """As one tree: its groups inherit the coordinates of its root, and a flow's path is not the root's."""
+    run = mcsgd.load(run_file)
+    expected = contents(run)
+    with xarray.open_datatree(run_file, engine="h5netcdf") as tree:
+        for name, values in expected.items():
+            opened = tree[name]
+            assert opened.dims == DIMENSIONS[name.rpartition("/")[2]], name
+            assert set(opened.dims) <= set(opened.coords), name
+            assert_same(opened.values, values, name)
+        assert tree["start"].attrs == {"units": "1", "long_name": "parameters at the start"}
+        assert tree["statistics/count"].attrs == {}
+        assert json.loads(tree.attrs["experiment"]) == run.experiment
+        assert tree.attrs["format_version"].tolist() == [1, 0]
+        for field, flow in run.flows.items():
+            assert tree[f"flows/{field}"].attrs == {"message": flow.message, "derivatives": flow.derivatives}
+        if run.cloud.snapshots.size:
+            assert tree["epoch"].values.tolist() == list(run.cloud.settings.snapshots)
 
 
 @pytest.fixture
@@ -173,10 +227,11 @@ def quoted(run_files, tmp_path, monkeypatch):
 
 
 def test_readme_python(quoted):
-    assert len(snippets("python")) == 1
+    assert len(snippets("python")) == 2
     for code in snippets("python"):
         names = {}
         exec(code, names)
+        names.get("run", contextlib.nullcontext()).__exit__(None, None, None)
         for name, values in quoted.items():
             assert_same(np.asarray(names[name]), values, name)
 
