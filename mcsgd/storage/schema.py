@@ -54,6 +54,9 @@ FORMAT_VERSION = (1, 0)
 
 CHUNK_ROWS = 4096
 
+MATRIX = ("parameter", "other_parameter")
+"""The dimensions of a (d, d) array."""
+
 
 def write_versions(file: h5py.File, kind: str) -> None:
     """Write the attributes by which `open_file` knows a file."""

@@ -208,7 +208,8 @@ def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales:
     _write_array(group, "mean", cloud.mean, mean, [parameter])
     _write_array(group, "standard_error", cloud.standard_error, error, [parameter])
     if cloud.start.size <= cloud.count:  # else larger than the cloud it is computed from
-        _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", [parameter, parameter])
+        matrix = [scales[d] for d in MATRIX]
+        _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", matrix)
 
 
 def _write_array(

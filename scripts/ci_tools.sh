@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Installs, where this is root on Debian, the programs that some tests read run files with: h5dump, R with
+# hdf5r. Those tests are skipped where the programs are not there, so that nothing here is an error.
+packages=()
+command -v h5dump >/dev/null || packages+=(hdf5-tools)
+Rscript -e 'library(hdf5r)' >/dev/null 2>&1 || packages+=(r-base-core r-cran-hdf5r)
+if [ ${#packages[@]} -eq 0 ]; then
+    exit 0
+fi
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "not installed: ${packages[*]}; their tests will be skipped" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null; then
+    echo "could not be installed: ${packages[*]}; their tests will be skipped" >&2
+fi
