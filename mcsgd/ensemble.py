@@ -102,8 +102,8 @@ class Ensemble:
     orders does not exist, and asking for it raises `DivergedError`; `finished()` is the explicit way
     to the statistics conditional on finishing.
 
-    Where the ensemble is in a file, endpoints and all else that is as long as there are trajectories are read when
-    they are first asked for; the statistics do not need them.
+    Where the ensemble is in a file, endpoints and all else that is as long as there are trajectories are read
+    when they are first asked for; the statistics do not need them.
 
     Attributes
     ----------

@@ -71,8 +71,8 @@ def run_to_file(
     blank : Run
         Origin and experiment.
     complete : callable
-        Given what there is of this run already, if anything, returns all that a run is before its trajectories:
-        blank with flows and provenance.
+        Given what there is of this run already, if anything, returns all that a run is before its
+        trajectories: blank with flows and provenance.
     means : Means
 
     Raises

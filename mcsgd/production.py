@@ -60,7 +60,7 @@ class Simulation:
         return 8 * self.origin.start.size * numbers + 1
 
     def check_memory(self, workers: int, whole: bool) -> None:
-        """Raise InputError if what is in memory at once does not fit: the whole cloud, or what workers are at."""
+        """Raise InputError if what is in memory at once, the whole cloud or workers' blocks, does not fit."""
         settings, checks = self.origin.settings, Checks()
         if whole and self.keep_cloud:
             settings.check_memory(self.problem)
@@ -119,7 +119,7 @@ class Production:
         self._finished: dict[int, Node] = {}
 
     def run(self) -> Iterator[int]:
-        """Make the trajectories, and yield after each block the index up to which those of its span are done."""
+        """Make the trajectories; after each block, yield up to which index those of its span are done."""
         last: Rows | None = None
         finish = None if self.simulation.keep_cloud else self._finish
         for room, stop in self._blocks.fill(self._rooms(), self.workers, finish):

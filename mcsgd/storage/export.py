@@ -30,6 +30,7 @@ from mcsgd.errors import InputError, MissingExtraError
 from mcsgd.run import Run
 from mcsgd.storage.output import check_output, new_file
 from mcsgd.storage.schema import MATRIX
+from mcsgd.storage.summary import summary
 
 __all__ = ["check_export", "export_run"]
 
@@ -80,7 +81,7 @@ def export_run(run: Run, path: str | os.PathLike[str]) -> None:
     """
     target = check_export(path)
     netcdf = target.suffix.lower() == ".nc"
-    if netcdf and run.cloud.moments is not None:
+    if netcdf and not run.cloud.kept:
         message = "must have a cloud to be written as .nc, got one that kept moments only; .npz can hold them"
         raise InputError([("run", message)])
     arrays, texts = _arrays(run), _texts(run)
@@ -95,7 +96,7 @@ def export_run(run: Run, path: str | os.PathLike[str]) -> None:
 def _arrays(run: Run) -> Arrays:
     cloud = run.cloud
     arrays: Arrays = {"start": (("parameter",), cloud.start)}
-    if cloud.moments is None:
+    if cloud.kept:
         arrays["endpoints"] = ("trajectory", "parameter"), cloud.endpoints
         arrays["status"] = ("trajectory",), cloud.status
     if cloud.corrected is not None:
@@ -118,7 +119,8 @@ def _arrays(run: Run) -> Arrays:
 
 
 def _moments(cloud: Ensemble) -> Arrays:
-    if cloud.moments is None:
+    """Return the moments, where they were kept alone."""
+    if cloud.kept:
         return {}
     arrays: Arrays = {"moments_left_out": ((), np.array(cloud.moments.left_out))}
     for name in ("units", "singles"):
@@ -130,19 +132,8 @@ def _moments(cloud: Ensemble) -> Arrays:
 
 
 def _statistics(cloud: Ensemble) -> Arrays:
-    """Return what the group statistics of the run's own file holds."""
-    numbers = {"statistics_count": cloud.count, "statistics_diverged": cloud.diverged}
-    prefix = "statistics"
-    if cloud.diverged:  # the mean over all orders does not exist
-        cloud, prefix = cloud.finished(), "statistics_conditional_on_finishing"
-        numbers[f"{prefix}_count"] = cloud.count
-    arrays: Arrays = {name: ((), np.array(number)) for name, number in numbers.items()}
-    if cloud.count:
-        arrays[f"{prefix}_mean"] = ("parameter",), cloud.mean
-        arrays[f"{prefix}_standard_error"] = ("parameter",), cloud.standard_error
-        if cloud.start.size <= cloud.count:  # else larger than the cloud it is computed from
-            arrays[f"{prefix}_covariance"] = MATRIX, cloud.covariance
-    return arrays
+    found = summary(cloud)
+    return {f"statistics_{n.replace('/', '_')}": (MATRIX[: v.ndim], v) for n, v in found.items()}
 
 
 def _texts(run: Run) -> dict[str, str]:

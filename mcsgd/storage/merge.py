@@ -54,8 +54,8 @@ def merge(
     Parameters
     ----------
     target : path
-        OUT.h5. What is there of the run already, and in OUT.h5.parts, is a part too; the latter is removed in the
-        end.
+        OUT.h5. What is there of the run already, and in OUT.h5.parts, is a part too; the latter is removed in
+        the end.
     parts : paths
         Files of the same run, perhaps of fewer trajectories, shards, and directories of shards, in any order.
         They are left as they are. Trajectories that two of them have must be the same.
@@ -90,7 +90,9 @@ def merge(
     with own.locked():
         heads = list(_heads([path, own.folder, *sources]))
         if not heads:
-            raise InputError([("parts", "must have a run, or its head.h5, which says what the shards are of")])
+            raise InputError(
+                [("parts", "must have a run, or its head.h5, which says what the shards are of")]
+            )
         head = max((run for _, run in heads), key=lambda run: (run.cloud.count, len(run.flows)))
         for where, run in heads:
             check_same(where, run, head)
