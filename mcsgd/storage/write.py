@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mcsgd.ensemble import Ensemble, Origin
 from mcsgd.errors import InputError
 from mcsgd.flow import Flow
-from mcsgd.moments import MomentsTree, Node
+from mcsgd.moments import Moments, MomentsTree, Node
 from mcsgd.rows import Source, pieces
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
@@ -193,19 +193,28 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
 def write_nodes(file: h5py.File, nodes: Sequence[Node], scales: Scales | None = None) -> None:
     """Write moments, a line for each node."""
     group, moments = file.create_group("moments"), [node.moments for node in nodes]
-    for name in ("first", "stop"):
-        group[name] = np.array([getattr(node, name) for node in nodes], np.int64)
-    for name in ("left_out", "diverged"):
-        group[name] = np.array([getattr(one, name) for one in moments], np.int64)
-    matrix = [scales[name] for name in MATRIX] if scales else []
+    columns = {
+        "first": ([node.first for node in nodes], "index of the first trajectory"),
+        "stop": ([node.stop for node in nodes], "index after the last trajectory"),
+        "left_out": ([one.left_out for one in moments], "trajectories of units that did not finish"),
+        "diverged": ([one.diverged for one in moments], "trajectories that diverged"),
+    }
     same = all(one.singles is one.units for one in moments)
     for name in ("units",) if same else ("units", "singles"):
-        found = [getattr(one, name) for one in moments]
-        group[f"{name}/count"] = np.array([one.count for one in found], np.int64)
-        mean, scatter = (np.array([getattr(one, what) for one in found]) for what in ("mean", "scatter"))
-        _write_array(group[name], "mean", mean, "mean endpoint minus start", [None, *matrix[:1]])
-        meaning = "sum of outer products of deviations from the mean"
-        _write_array(group[name], "scatter", scatter, meaning, [None, *matrix])
+        found: list[Moments] = [getattr(one, name) for one in moments]
+        deviations = "sum of outer products of deviations from the mean"
+        columns |= {
+            f"{name}/count": ([one.count for one in found], f"{name} that finished"),
+            f"{name}/mean": ([one.mean for one in found], "mean endpoint minus start"),
+            f"{name}/scatter": ([one.scatter for one in found], deviations),
+        }
+    group["node"] = np.arange(len(nodes))
+    group["node"].attrs["long_name"] = "index of the part"
+    group["node"].make_scale("node")
+    for name, (values, meaning) in columns.items():
+        array = np.array(values)
+        dimensions = [scales[d] for d in MATRIX[: array.ndim - 1]] if scales else []
+        _write_array(group, name, array, meaning, [group["node"], *dimensions])
 
 
 def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales: Scales) -> None:
@@ -223,7 +232,7 @@ def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales:
 
 
 def _write_array(
-    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, scales: Sequence[h5py.Dataset | None]
+    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, scales: Sequence[h5py.Dataset]
 ) -> None:
     _create(group, name, values.shape, values.dtype, meaning, scales)[...] = values
 
@@ -234,7 +243,7 @@ def _create(
     shape: tuple[int, ...],
     dtype: Any,
     meaning: str,
-    scales: Sequence[h5py.Dataset | None],
+    scales: Sequence[h5py.Dataset],
 ) -> h5py.Dataset:
     storage: dict[str, Any] = {}
     if np.prod(shape) > CHUNK_ROWS:
@@ -244,6 +253,5 @@ def _create(
     dataset.attrs["units"] = "1"
     dataset.attrs["long_name"] = meaning
     for axis, scale in zip(dataset.dims, scales, strict=False):
-        if scale is not None:
-            axis.attach_scale(scale)
+        axis.attach_scale(scale)
     return dataset
