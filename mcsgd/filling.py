@@ -20,12 +20,12 @@ from mcsgd.rows import Rows, Source, pieces
 from mcsgd.run import Run
 from mcsgd.stopping import GROWTH, Interruption, StopRules, enough, interruptible
 from mcsgd.storage.identity import check_same
+from mcsgd.storage.nodes import nodes_of
 from mcsgd.storage.parts import Parts, missing
 from mcsgd.storage.provenance import made_by
 from mcsgd.storage.read import load
 from mcsgd.storage.seal import broken_seal
 from mcsgd.storage.shards import open_shard
-from mcsgd.storage.stored import nodes_of
 from mcsgd.storage.write import write_run
 
 __all__ = ["Means", "run_to_file"]

@@ -16,12 +16,12 @@ from mcsgd.moments import Node
 from mcsgd.rows import Source
 from mcsgd.run import Run
 from mcsgd.storage.identity import check_same
+from mcsgd.storage.nodes import nodes_of
 from mcsgd.storage.output import check_output
 from mcsgd.storage.parts import Parts, Span, missing
 from mcsgd.storage.read import load
 from mcsgd.storage.seal import broken_seal
 from mcsgd.storage.shards import Shard, open_shard, range_of
-from mcsgd.storage.stored import nodes_of
 from mcsgd.storage.write import write_run
 
 __all__ = ["merge"]

@@ -17,9 +17,10 @@ from mcsgd.errors import FileFormatError
 from mcsgd.flow import Flow
 from mcsgd.run import Run
 from mcsgd.settings import Settings
+from mcsgd.storage.nodes import read_nodes
 from mcsgd.storage.schema import open_file
 from mcsgd.storage.seal import MARK, broken_seal
-from mcsgd.storage.stored import read_nodes, stored_rows
+from mcsgd.storage.stored import stored_rows
 
 __all__ = ["load", "read_head", "row_shapes"]
 

@@ -19,7 +19,7 @@ Root attributes
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count
-/moments/first (k), stop (k), left_out (k), diverged (k), {units, singles}/count (k), mean (k, d), scatter (k,
+/moments/node (k), first (k), stop (k), left_out (k), diverged (k), {units, singles}/count (k), mean (k, d), scatter (k,
 d, d)
     of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for
     all (else they are soon computed from it); in the place of a cloud, as many as it takes to add
@@ -51,13 +51,11 @@ import mcsgd
 from mcsgd.errors import FileFormatError, InputError
 from mcsgd.schemes import STREAM_VERSION
 
-__all__ = ["CHUNK_ROWS", "FORMAT", "FORMAT_VERSION", "MATRIX", "SHARD", "open_file", "write_versions"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "MATRIX", "SHARD", "open_file", "write_versions"]
 
 FORMAT, SHARD = "mcsgd", "mcsgd shard"
 FORMAT_VERSION = (1, 0)
 """A newer minor version can be read by this one; a newer major version cannot."""
-
-CHUNK_ROWS = 4096
 
 MATRIX = ("parameter", "other_parameter")
 """The dimensions of a (d, d) array."""

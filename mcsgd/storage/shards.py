@@ -17,12 +17,13 @@ from mcsgd.ensemble import Origin
 from mcsgd.errors import FileFormatError
 from mcsgd.moments import Node
 from mcsgd.rows import Rows
+from mcsgd.storage.nodes import read_nodes, write_nodes
 from mcsgd.storage.output import new_file
 from mcsgd.storage.read import row_shapes
 from mcsgd.storage.schema import SHARD, open_file, write_versions
 from mcsgd.storage.seal import broken_seal, sealed
-from mcsgd.storage.stored import StoredRows, read_nodes, stored_rows
-from mcsgd.storage.write import ROWS, write_nodes
+from mcsgd.storage.stored import StoredRows, stored_rows
+from mcsgd.storage.write import ROWS
 
 __all__ = ["Shard", "open_shard", "range_of", "write_shard"]
 

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.errors import FileFormatError
-from mcsgd.moments import EnsembleMoments, Moments, Node
 from mcsgd.rows import Array, Rows
 from mcsgd.storage.schema import open_file
 
-__all__ = ["StoredRows", "nodes_of", "read_nodes", "stored_rows"]
+__all__ = ["StoredRows", "stored_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,27 +124,3 @@ def stored_rows(
             raise ValueError(f"{name} has shape {file[name].shape} in the place of {shape}")
     n, kind = expected["endpoints"][0], str(file.attrs["format"])
     return StoredRows(path, kind, str(file.attrs["fingerprint"]), first, first + n, shapes)
-
-
-def read_nodes(file: h5py.File) -> list[Node]:
-    """Return the moments in a file."""
-    group = file["moments"]
-    first, stop, left_out, diverged = (group[n][()] for n in ("first", "stop", "left_out", "diverged"))
-    units = _moments(group["units"])
-    singles = _moments(group["singles"]) if "singles" in group else units
-    nodes = []
-    for i in range(len(first)):
-        moments = EnsembleMoments(units[i], singles[i], int(left_out[i]), int(diverged[i]))
-        nodes.append(Node(int(first[i]), int(stop[i]), moments))
-    return nodes
-
-
-def nodes_of(path: Path) -> list[Node]:
-    """Return the moments in a run's file; raises as `mcsgd.load`."""
-    with open_file(path) as file:
-        return read_nodes(file)
-
-
-def _moments(group: h5py.Group) -> list[Moments]:
-    count, mean, scatter = (group[name][()] for name in ("count", "mean", "scatter"))
-    return [Moments(int(n), mean[i], scatter[i]) for i, n in enumerate(count)]

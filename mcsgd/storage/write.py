@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from mcsgd.ensemble import Ensemble, Origin
 from mcsgd.errors import InputError
 from mcsgd.flow import Flow
-from mcsgd.moments import Moments, MomentsTree, Node
+from mcsgd.moments import MomentsTree, Node
 from mcsgd.rows import Source, pieces
 from mcsgd.run import Run
+from mcsgd.storage.arrays import Scales, create_array, write_array
+from mcsgd.storage.nodes import write_nodes
 from mcsgd.storage.output import new_file
-from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, MATRIX, write_versions
+from mcsgd.storage.schema import FORMAT, MATRIX, write_versions
 from mcsgd.storage.seal import seal
 from mcsgd.storage.summary import summary
 
-__all__ = ["write_head", "write_nodes", "write_run"]
-
-Scales = Mapping[str, h5py.Dataset]
+__all__ = ["ROWS", "write_head", "write_run"]
 
 AT_ONCE = 2**22
 """Numbers of a cloud that are in memory at once."""
@@ -96,17 +96,17 @@ def _write_head(file: h5py.File, run: Run) -> Scales:
     _write_attributes(file, run)
     scales = _write_scales(file, run.cloud.origin)
     start = "parameters at the start"
-    _write_array(file, "start", run.cloud.start, start, [scales["parameter"]])
+    write_array(file, "start", run.cloud.start, start, [scales["parameter"]])
     file.create_group("flows", track_order=True)
     for flow in run.flows.values():
         _write_flow(file, flow, scales)
     if run.cloud.first_paths is not None:
         meaning, names = ROWS["paths"]
-        _write_array(file, "paths", run.cloud.first_paths, meaning, [scales[name] for name in names])
+        write_array(file, "paths", run.cloud.first_paths, meaning, [scales[name] for name in names])
     if run.predicted_covariance is not None:
         group, dimensions = file.create_group("predicted"), [scales[d] for d in MATRIX]
         meaning = "predicted covariance of single endpoints"
-        _write_array(group, "covariance", run.predicted_covariance, meaning, dimensions)
+        write_array(group, "covariance", run.predicted_covariance, meaning, dimensions)
     return scales
 
 
@@ -161,7 +161,7 @@ def _write_rows(file: h5py.File, origin: Origin, sources: Sequence[Source], scal
                 continue
             if name not in file:
                 shape = len(scales[dimensions[0]]), *values.shape[1:]
-                _create(file, name, shape, values.dtype, meaning, [scales[d] for d in dimensions])
+                create_array(file, name, shape, values.dtype, meaning, [scales[d] for d in dimensions])
             file[name][piece.first : piece.first + len(values)] = values
         for rows in pieces([piece], piece.first, piece.stop, origin.leaf):
             tree.add(origin.node(rows))
@@ -185,36 +185,9 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
     time.attrs.update({"units": "step size times steps", "long_name": "flow time"})
     time.make_scale("time")
     meaning = f"parameters on the {flow.field} flow"
-    _write_array(group, "path", flow.path, meaning, [time, scales["parameter"]])
+    write_array(group, "path", flow.path, meaning, [time, scales["parameter"]])
     meaning = f"end of the {flow.field} flow; NaN if not reached"
-    _write_array(group, "endpoint", flow.endpoint, meaning, [scales["parameter"]])
-
-
-def write_nodes(file: h5py.File, nodes: Sequence[Node], scales: Scales | None = None) -> None:
-    """Write moments, a line for each node."""
-    group, moments = file.create_group("moments"), [node.moments for node in nodes]
-    columns = {
-        "first": ([node.first for node in nodes], "index of the first trajectory"),
-        "stop": ([node.stop for node in nodes], "index after the last trajectory"),
-        "left_out": ([one.left_out for one in moments], "trajectories of units that did not finish"),
-        "diverged": ([one.diverged for one in moments], "trajectories that diverged"),
-    }
-    same = all(one.singles is one.units for one in moments)
-    for name in ("units",) if same else ("units", "singles"):
-        found: list[Moments] = [getattr(one, name) for one in moments]
-        deviations = "sum of outer products of deviations from the mean"
-        columns |= {
-            f"{name}/count": ([one.count for one in found], f"{name} that finished"),
-            f"{name}/mean": ([one.mean for one in found], "mean endpoint minus start"),
-            f"{name}/scatter": ([one.scatter for one in found], deviations),
-        }
-    group["node"] = np.arange(len(nodes))
-    group["node"].attrs["long_name"] = "index of the part"
-    group["node"].make_scale("node")
-    for name, (values, meaning) in columns.items():
-        array = np.array(values)
-        dimensions = [scales[d] for d in MATRIX[: array.ndim - 1]] if scales else []
-        _write_array(group, name, array, meaning, [group["node"], *dimensions])
+    write_array(group, "endpoint", flow.endpoint, meaning, [scales["parameter"]])
 
 
 def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales: Scales) -> None:
@@ -228,30 +201,4 @@ def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales:
     group = file.create_group("statistics")
     for name, values in summary(cloud).items():
         meaning = meanings[name.split("/")[-1]]
-        _write_array(group, name, values, meaning, [scales[d] for d in MATRIX[: values.ndim]])
-
-
-def _write_array(
-    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, scales: Sequence[h5py.Dataset]
-) -> None:
-    _create(group, name, values.shape, values.dtype, meaning, scales)[...] = values
-
-
-def _create(
-    group: h5py.Group,
-    name: str,
-    shape: tuple[int, ...],
-    dtype: Any,
-    meaning: str,
-    scales: Sequence[h5py.Dataset],
-) -> h5py.Dataset:
-    storage: dict[str, Any] = {}
-    if np.prod(shape) > CHUNK_ROWS:
-        rows = max(1, CHUNK_ROWS // max(1, int(np.prod(shape[1:])) // 32))
-        storage = {"chunks": (min(rows, shape[0]), *shape[1:]), "fletcher32": True}
-    dataset = group.create_dataset(name, shape, dtype, **storage)
-    dataset.attrs["units"] = "1"
-    dataset.attrs["long_name"] = meaning
-    for axis, scale in zip(dataset.dims, scales, strict=False):
-        axis.attach_scale(scale)
-    return dataset
+        write_array(group, name, values, meaning, [scales[d] for d in MATRIX[: values.ndim]])
