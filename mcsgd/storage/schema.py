@@ -99,7 +99,7 @@ def _check_version(path: Path, file: h5py.File, kind: str) -> None:
         mark = file.attrs.get("format")
     except OSError as error:
         raise FileFormatError(f"{path} is damaged: {error}") from None
-    if mark == SHARD and kind == FORMAT:
+    if isinstance(mark, str) and mark == SHARD and kind == FORMAT:
         raise FileFormatError(f"{path} is a part of a run: mcsgd merge makes the run of its parts")
     if not isinstance(mark, str) or mark != kind:
         raise FileFormatError(
