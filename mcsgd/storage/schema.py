@@ -19,8 +19,8 @@ Root attributes
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count
-/moments/node (k), first (k), stop (k), left_out (k), diverged (k), {units, singles}/count (k), mean (k, d), scatter (k,
-d, d)
+/moments/node (k), first (k), stop (k), left_out (k), diverged (k),
+/moments/{units, singles}/count (k), mean (k, d), scatter (k, d, d)
     of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for
     all (else they are soon computed from it); in the place of a cloud, as many as it takes to add
     trajectories later. singles is not there where single trajectories are the units
