@@ -1,11 +1,19 @@
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
 
 from mcsgd.comparison import compare
-from mcsgd.correction import composition_noise, control_variate, flow_by_epoch, linearised, order_noise
+from mcsgd.correction import (
+    TILE,
+    _product,
+    composition_noise,
+    control_variate,
+    flow_by_epoch,
+    linearised,
+    order_noise,
+)
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
 from mcsgd.schemes import CORRECTED
@@ -146,6 +154,22 @@ def test_the_trajectories_stay_as_they_are(toy):
     assert (
         compare(corrected, flow).distance_standard_error < 0.2 * compare(cloud, flow).distance_standard_error
     )
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 30, 64])
+@pytest.mark.parametrize("length", [0, 1, 6, 45, 300])
+def test_product_of_rows_does_not_depend_on_the_others(length, columns):
+    rng, n = np.random.default_rng(length), 5 * TILE + 7
+    rows, matrix = rng.normal(size=(n, length)), rng.normal(size=(length, columns))
+    whole = _product(rows, matrix, 0)
+    assert whole.shape == (n, columns)
+    np.testing.assert_allclose(whole, rows @ matrix, rtol=0, atol=1e-13 * (1 + length))
+    for _ in range(10):
+        bounds = np.sort(rng.integers(0, n + 1, rng.integers(1, 8))).tolist()
+        cut = [_product(rows[a:b], matrix, a) for a, b in pairwise([0, *bounds, n]) if a < b]
+        assert np.concatenate(cut).tobytes() == whole.tobytes()
+    for i in rng.integers(0, n, 20):
+        assert _product(rows[i : i + 1], matrix, int(i)).tobytes() == whole[i].tobytes()
 
 
 @pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])

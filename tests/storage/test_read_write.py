@@ -221,7 +221,10 @@ def test_newer_versions(cloud, path, version):
     if version[0] == 1:
         assert_same_cloud(load(path).cloud, cloud)
     else:
-        with pytest.raises(FileFormatError, match=r"run\.h5 has format version 2\.0, .*: mcsgd .* wrote it, and that version or a newer one reads it"):
+        with pytest.raises(
+            FileFormatError,
+            match=r"run\.h5 has format version 2\.0, .*: mcsgd .* wrote it, and that version or a newer one reads it",
+        ):
             load(path)
 
 
@@ -362,7 +365,9 @@ def test_corrected_endpoints_in_the_file(toy, path):
         np.testing.assert_allclose(statistics["covariance"], np.cov(cloud.endpoints.T), rtol=1e-12)
         del file["corrected"]
         file["corrected"] = np.zeros((19, 2))
-    with pytest.raises(FileFormatError, match=r"damaged: corrected has shape \(19, 2\) in the place of \(20, 2\)"):
+    with pytest.raises(
+        FileFormatError, match=r"damaged: corrected has shape \(19, 2\) in the place of \(20, 2\)"
+    ):
         load(path)
     with h5py.File(path, "r+") as file:
         del file["corrected"]
