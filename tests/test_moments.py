@@ -187,24 +187,35 @@ def test_file(toy, tmp_path, design):
 
 
 def diverging(design):
-    """With step size 0.5, a trajectory diverges if it takes the first batch, which only replacement avoids."""
-    sampling = {} if design == "balanced" else {"sampling": "with-replacement"}
-    return Settings(0.5, epochs=2, trajectories=240, design=design, **sampling)
+    """Problem, and settings with which some units diverge and others do not.
+
+    A trajectory diverges if it takes the first batch, which with replacement it need not. In a balanced set,
+    every trajectory takes all: here it diverges where the four batches that expand come before the four that
+    contract, of which some sets have an order and others have none.
+    """
+    if design == "balanced":
+        hessians = [[[-1e16]]] * 4 + [[[2.0]]] * 4
+        problem = Quadratic(hessians, [[0.0]] * 4 + [[1.0], [2.0], [3.0], [4.0]])
+        return problem, Settings(0.5, trajectories=12 * 336, design=design)
+    problem = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
+    return problem, Settings(0.5, 2, 240, sampling="with-replacement", design=design)
 
 
 @pytest.mark.parametrize("design", KEPT)
-@pytest.mark.parametrize("leaf", [None, 48])
-def test_bits_with_diverged_trajectories(design, leaf, monkeypatch):
+@pytest.mark.parametrize("several", [False, True])
+def test_bits_with_diverged_trajectories(design, several, monkeypatch):
     """Cloud and moments alone; in one leaf, and in several."""
-    if leaf:
+    if several:
+        leaf = 336 if design == "balanced" else 48
         monkeypatch.setattr("mcsgd.simulation.leaf_size", lambda *_: leaf)
-    problem, settings = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]]), diverging(design)
+    problem, settings = diverging(design)
     cloud, kept = (simulate(problem, [1.0], settings, keep_cloud=keep) for keep in (True, False))
     assert kept.diverged == cloud.diverged > 0
     assert_same(kept.moments, cloud.moments)
-    if kept.finished().count:
-        for name in ("mean", "standard_error", "covariance"):
-            assert_same(getattr(kept.finished(), name), getattr(cloud.finished(), name), name)
+    finished, of_cloud = kept.finished(), cloud.finished()
+    assert 0 < finished.count == len(of_cloud.endpoints) < kept.count
+    for name in ("mean", "standard_error", "covariance"):
+        assert_same(getattr(finished, name), getattr(of_cloud, name), name)
 
 
 def test_divergence_is_counted():
