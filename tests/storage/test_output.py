@@ -10,6 +10,7 @@ from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.storage.output import check_output, check_run_output, new_file
+from mcsgd.storage.seal import LENGTH
 from mcsgd.storage.write import write_run
 
 
@@ -30,6 +31,7 @@ NOT_RUNS = {
     "garbage": (lambda _: b"precious", "is not an HDF5 file"),
     "empty": (lambda _: b"", "is not an HDF5 file"),
     "cut": (lambda run: run[: len(run) // 2], "is not an HDF5 file, or is damaged"),
+    "edited": (lambda run: run[:-LENGTH], "is damaged: it has no checksum at its end: .* It was not touched"),
     "flipped": (lambda run: changed(run, len(run) // 2), "is damaged: its bytes do not have the checksum"),
 }
 
