@@ -227,6 +227,6 @@ def _product(rows: Array, matrix: Array, first: int) -> Array:
     """
     begin, (n, k) = first % TILE, rows.shape
     tiles = np.zeros((-(-(begin + n) // TILE), TILE, k))
-    tiles.reshape(-1, k)[begin : begin + n] = rows
+    tiles.reshape(len(tiles) * TILE, k)[begin : begin + n] = rows  # k is 0 where there is one batch
     product = (tiles @ matrix).reshape(-1, matrix.shape[1])
     return np.asarray(product[begin : begin + n])

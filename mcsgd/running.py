@@ -19,7 +19,7 @@ from mcsgd.progress import Progress, shown
 from mcsgd.run import Run
 from mcsgd.simulation import check_kept, make_simulation
 from mcsgd.stopping import StopRules
-from mcsgd.storage.output import check_output
+from mcsgd.storage.output import check_run_output
 from mcsgd.storage.provenance import Clock, provenance
 from mcsgd.theory import integrate
 from mcsgd.theory.covariance import default_covariance
@@ -83,7 +83,7 @@ def _to_file(
     task: tuple[int, int] | None = None,
 ) -> Run | None:
     threads, clock = _threads(experiment, workers, keep_cloud), Clock()
-    target = check_output(path, replace=True)
+    target = check_run_output(path)
     simulation = _simulation(experiment, keep_cloud)
     simulation.check_memory(threads, whole=False)
     blank = Run(Ensemble(simulation.origin, None), experiment=experiment.tables)

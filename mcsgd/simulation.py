@@ -23,7 +23,7 @@ from mcsgd.settings import Settings
 from mcsgd.sizes import leaf_size
 from mcsgd.stopping import StopRules
 from mcsgd.storage.fingerprint import fingerprint
-from mcsgd.storage.output import check_output
+from mcsgd.storage.output import check_run_output
 from mcsgd.storage.provenance import Clock, provenance
 
 __all__ = ["check_kept", "make_simulation", "simulate"]
@@ -118,7 +118,7 @@ def simulate(
     if path is None:
         with shown(progress) as report:
             return simulation.in_memory(threads, report)
-    target, clock = check_output(path, replace=True), Clock()
+    target, clock = check_run_output(path), Clock()
     description = {"problem": problem.describe(), **settings.as_tables()}
     blank = Run(Ensemble(simulation.origin, None), experiment=description)
 

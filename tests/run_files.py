@@ -1,5 +1,7 @@
 """Run files with all that they can hold, and what other programs should find in them."""
 
+import numpy as np
+
 from mcsgd.experiment import Experiment
 
 FULL = """
@@ -49,17 +51,26 @@ def write_run_file(kind, folder):
 
 
 def contents(run):
-    """All arrays and numbers of a run, by the path of their dataset; coordinates aside."""
+    """All arrays and numbers of a run's file, by the path of their dataset; coordinates aside."""
+    return arrays(run) | moments(run.cloud)
+
+
+def moments(cloud):
+    """The group moments of a file, with one line: of fewer trajectories than there are in a leaf."""
+    whole = cloud.moments
+    found = {"first": 0, "stop": cloud.count, "left_out": whole.left_out, "diverged": whole.diverged}
+    for name in ("units",) if whole.singles is whole.units else ("units", "singles"):
+        for part in ("count", "mean", "scatter"):
+            found[f"{name}/{part}"] = getattr(getattr(whole, name), part)
+    return {f"moments/{name}": np.array([values]) for name, values in found.items()}
+
+
+def arrays(run):
+    """All of them but the moments."""
     cloud = run.cloud
     found = {"start": cloud.start}
-    if cloud.moments is None:
+    if cloud.kept:
         found |= {"endpoints": cloud.endpoints, "status": cloud.status}
-    else:
-        found["moments/left_out"] = cloud.moments.left_out
-        for name in ("units", "singles"):
-            moments = getattr(cloud.moments, name)
-            for part in ("count", "mean", "scatter"):
-                found[f"moments/{name}/{part}"] = getattr(moments, part)
     if cloud.corrected is not None:
         found["corrected"] = cloud.corrected
     found |= {name: getattr(cloud, name) for name in ("snapshots", "paths") if getattr(cloud, name).size}

@@ -16,9 +16,13 @@ START = np.array([1.2, 0.7])
 PREDICTED = np.diag([4.0, 12.0])
 
 
+def with_endpoints(cloud, endpoints):
+    return replace(cloud, rows=replace(cloud.rows, endpoints=endpoints))
+
+
 def test_plain_numbers(toy):
     cloud = simulate(toy, START, Settings(0.01, trajectories=3))
-    cloud = replace(cloud, endpoints=np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 9.0]]))
+    cloud = with_endpoints(cloud, np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 9.0]]))
     found = compare_covariance(cloud, PREDICTED)
     assert found.sample == pytest.approx([1, np.sqrt(27)])
     assert found.predicted.tolist() == [2, np.sqrt(12)]
@@ -49,8 +53,8 @@ def test_moments_alone_give_the_error_of_normal_endpoints(toy):
     rng, n = np.random.default_rng(0), 20_000
     settings = Settings(0.01, trajectories=n)
     kept = simulate(toy, START, settings)
-    normal = replace(kept, endpoints=START + rng.normal(size=(n, 2)) * [1.0, 2.0])
-    moments = replace(normal, endpoints=np.empty((0, 2)), status=kept.status[:0], moments=normal.statistics)
+    normal = with_endpoints(kept, START + rng.normal(size=(n, 2)) * [1.0, 2.0])
+    moments = replace(normal, rows=None, known_moments=normal.statistics)
     one, other = (compare_covariance(cloud, PREDICTED) for cloud in (normal, moments))
     assert one.ratio == other.ratio
     assert one.ratio_standard_error == pytest.approx(other.ratio_standard_error, rel=0.05)

@@ -3,8 +3,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mcsgd.ensemble import Ensemble
+from mcsgd.ensemble import Ensemble, Origin
 from mcsgd.errors import DivergedError
+from mcsgd.rows import Rows
 from mcsgd.settings import Settings
 
 STATISTICS = ["mean", "standard_error", "mean_covariance", "covariance"]
@@ -15,21 +16,20 @@ DETERMINISTIC = [
 ]
 
 
-def make_cloud(endpoints, status=None, batches=4, **settings):
+def make_cloud(endpoints, status=None, batches=4, leaf=240, **settings):
     endpoints = np.asarray(endpoints, float)
     n, d = endpoints.shape
-    return Ensemble(
+    origin = Origin(
         settings=Settings(0.1, trajectories=n, snapshots=(1,), **settings),
         start=np.zeros(d),
-        endpoints=endpoints,
-        status=np.zeros(n, np.uint8) if status is None else np.array(status, np.uint8),
-        snapshots=endpoints[:, None],
-        paths=np.empty((0, 5, d)),
         flow_time=0.1 * batches,
         batches=batches,
+        leaf=leaf,
         fingerprint="",
         stream_version=1,
     )
+    status = np.zeros(n, np.uint8) if status is None else np.array(status, np.uint8)
+    return Ensemble(origin, Rows(0, endpoints, status, endpoints[:, None], np.empty((0, 5, d))))
 
 
 @pytest.fixture
@@ -89,8 +89,25 @@ def test_no_randomness_no_standard_error(endpoints, settings):
     np.testing.assert_array_equal(cloud.standard_error, np.zeros(3))
 
 
+@pytest.mark.parametrize("design", ["independent", "reversed-pairs", "balanced"])
+def test_moments_merged_of_leaves(design):
+    """The last leaf is smaller."""
+    endpoints = np.random.default_rng(3).normal(size=(120, 3)) @ np.diag([1, 10, 0.1]) + [5, 0, -2]
+    status = np.zeros(120, np.uint8)
+    status[[3, 50, 51]] = 1
+    whole, leaves = (make_cloud(endpoints, status, leaf=leaf, design=design).finished() for leaf in (240, 48))
+    assert (leaves.left_out, leaves.unit_count) == (whole.left_out, whole.unit_count)
+    for name in STATISTICS:
+        scale = np.abs(getattr(whole, name)).max()
+        np.testing.assert_allclose(
+            getattr(leaves, name), getattr(whole, name), rtol=1e-13, atol=1e-14 * scale
+        )
+
+
+@pytest.mark.parametrize(("leaf", "tolerance"), [(240, 1e-12), (24, 1e-8)])
 @pytest.mark.parametrize("design", ["independent", "reversed-pairs"])
-def test_narrow_cloud_against_exact_arithmetic(design):
+def test_narrow_cloud_against_exact_arithmetic(design, leaf, tolerance):
+    """Of one leaf; of two, whose means are known to the rounding of their distance from the start."""
     endpoints = 1 + 1e-8 * np.random.default_rng(4).normal(size=(30, 2))
     size = 2 if design == "reversed-pairs" else 1
     exact = [[Fraction(x) for x in column] for column in endpoints.T]
@@ -104,9 +121,9 @@ def test_narrow_cloud_against_exact_arithmetic(design):
         ]
         for u, ma in zip(units, means, strict=True)
     ]
-    cloud = make_cloud(endpoints, design=design)
+    cloud = make_cloud(endpoints, leaf=leaf, design=design)
     np.testing.assert_allclose(cloud.mean, [float(m) for m in means], rtol=np.finfo(float).eps)
-    np.testing.assert_allclose(cloud.mean_covariance, covariance, rtol=1e-12)
+    np.testing.assert_allclose(cloud.mean_covariance, covariance, rtol=tolerance)
 
 
 def test_finished_keeps_whole_pairs(endpoints):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mcsgd.errors import InputError, OutputExistsError
+from mcsgd.errors import FileFormatError, InputError, OutputExistsError
 from mcsgd.experiment import Experiment
 from mcsgd.problems import Custom
 from mcsgd.storage import load
@@ -288,9 +288,17 @@ def test_nothing_is_computed_if_the_output_cannot_be(tmp_path):
     def never(done, total):
         raise AssertionError
 
-    with pytest.raises(OutputExistsError, match=r"there\.h5 exists; it was not touched"):
+    with pytest.raises(FileFormatError, match=r"there\.h5 is not an HDF5 file"):
         Experiment.from_tables(TOY).run(path, progress=never)
     assert path.read_text() == "precious"
+    other, sgd = tmp_path / "other.h5", TOY["sgd"] | {"step_size": TOY["sgd"]["step_size"] / 2}
+    Experiment.from_tables(TOY | {"sgd": sgd}).run(other)
+    before = other.read_bytes()
+    message = r"other\.h5 is of another experiment; it was not touched\. sgd\.step_size: .* there, .* here\."
+    with pytest.raises(OutputExistsError, match=message):
+        Experiment.from_tables(TOY).run(other, progress=never)
+    assert other.read_bytes() == before
+    assert {found.name for found in tmp_path.iterdir()} == {"there.h5", "other.h5"}
     with pytest.raises(InputError, match="workers: must be >= 1, got 0"):
         Experiment.from_tables(TOY).run(workers=0, progress=never)
 

@@ -1,15 +1,18 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from same import assert_same
 
 from mcsgd.comparison import compare
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.experiment import Experiment
-from mcsgd.moments import EnsembleMoments, Moments
+from mcsgd.moments import EnsembleMoments, Moments, MomentsTree, Node
 from mcsgd.plots import cloud_picture
 from mcsgd.problems import Quadratic
+from mcsgd.rows import Rows
 from mcsgd.run import Run
 from mcsgd.schemes import DESIGNS
 from mcsgd.settings import Settings
@@ -21,10 +24,11 @@ from mcsgd.verdict import judge
 START = np.array([1.2, 0.7])
 
 
-def assert_same(one, other):
-    assert one.count == other.count
-    assert one.mean.tobytes() == other.mean.tobytes()
-    assert one.scatter.tobytes() == other.scatter.tobytes()
+def rows_of(endpoints, first=0):
+    """Trajectories with these endpoints, NaN where they diverged."""
+    n, d = endpoints.shape
+    status = np.isnan(endpoints[:, 0]).astype(np.uint8)
+    return Rows(first, endpoints, status, np.empty((n, 0, d)), np.empty((0, 1, d)))
 
 
 @pytest.mark.parametrize("cuts", [[], [0], [1], [3, 4], [10, 20, 100]])
@@ -49,12 +53,101 @@ def test_empty_and_single():
 
 def test_units_with_a_diverged_half_are_left_out():
     endpoints = np.array([[1.0], [3.0], [np.nan], [7.0], [5.0], [9.0]])
-    moments = EnsembleMoments.of(endpoints, np.array([0, 0, 1, 0, 0, 0], np.uint8), np.ones(1), 2)
+    moments = EnsembleMoments.of(rows_of(endpoints), np.ones(1), 2)
+    assert moments.diverged == 1
     assert moments.left_out == 2
     assert moments.units.count == 2
     assert moments.units.mean == [(1 + 6) / 2]
     assert moments.singles.count == 4
 
+
+# The tree ------------------------------------------------------------------------------------------
+
+LEAF = 4
+
+
+def trajectories(n, seed=0):
+    """Endpoints of so many, a tenth of them diverged."""
+    rng = np.random.default_rng(seed)
+    endpoints = rng.normal(size=(n, 3)) @ np.diag([1, 1e5, 1e-5]) + [1, 0, 3]
+    endpoints[rng.random(n) < 0.1] = np.nan
+    return rows_of(endpoints)
+
+
+def node(rows, first, stop, per_unit=1):
+    """The node of one leaf, or of several, merged as a tree merges them."""
+    leaves = range(first, stop, LEAF)
+    nodes = [Node.of(rows.part(i, min(i + LEAF, stop)), np.ones(3), per_unit) for i in leaves]
+    return MomentsTree(LEAF, nodes).nodes
+
+
+@pytest.mark.parametrize("per_unit", [1, 2])
+@pytest.mark.parametrize("n", [2, 4, 8, 12, 64, 100, 122, 126])
+def test_tree_does_not_depend_on_how_it_was_cut(n, per_unit):
+    """Nodes of parts that were cut at leaves, given in any order; the last leaf may be partial."""
+    rng, rows = np.random.default_rng(n), trajectories(n)
+    whole = MomentsTree(LEAF, node(rows, 0, n, per_unit))
+    assert whole.covers(n)
+    assert len(whole.nodes) == (n // LEAF).bit_count() + (n % LEAF > 0)
+    for _ in range(20):
+        inner = rng.choice(np.arange(LEAF, n, LEAF), size=rng.integers(0, -(-n // LEAF)), replace=False)
+        cuts = [0, *np.sort(inner).tolist(), n]
+        nodes = [one for a, b in pairwise(cuts) for one in node(rows, a, b, per_unit)]
+        shuffled = [nodes[i] for i in rng.permutation(len(nodes))]
+        tree = MomentsTree(LEAF, shuffled)
+        assert_same(tree.nodes, whole.nodes)
+        assert_same(tree.total, whole.total)
+
+
+def test_tree_of_nested_nodes():
+    """What two parts have both, as a leaf and as part of a larger node, counts once."""
+    rows = trajectories(46)
+    whole = MomentsTree(LEAF, node(rows, 0, 46))
+    again = [
+        one for a, b in [(0, 16), (8, 12), (16, 46), (0, 4), (44, 46), (16, 24)] for one in node(rows, a, b)
+    ]
+    for nodes in (again, again[::-1]):
+        assert_same(MomentsTree(LEAF, nodes).nodes, whole.nodes)
+
+
+def test_tree_with_gaps():
+    """Halves that do not meet are not merged, nor those that are not the halves of one block."""
+    rows = trajectories(40)
+    for spans in ([(0, 4), (8, 12)], [(4, 8), (8, 12)], [(8, 24), (24, 40)]):
+        tree = MomentsTree(LEAF, [one for a, b in spans for one in node(rows, a, b)])
+        assert not tree.covers(tree.nodes[-1].stop)
+        bounds = [(one.first, one.stop) for one in tree.nodes]
+        assert all(first % (stop - first) == 0 for first, stop in bounds)
+    tree = MomentsTree(LEAF, [Node.of(rows.part(0, 8), np.ones(3), 1)])
+    assert (tree.covers(8), tree.covers(12), tree.covers(4)) == (True, False, False)
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_partial_last_leaf_is_not_merged(part):
+    """It is counted again, and whole, when there are more trajectories."""
+    rows = trajectories(12)
+    tree = MomentsTree(LEAF, node(rows, 0, 8 + part))
+    assert [(one.first, one.stop) for one in tree.nodes] == [(0, 8), (8, 8 + part)]
+    more = MomentsTree(LEAF, [*tree.nodes, *node(rows, 8, 12)])
+    assert_same(more.nodes, MomentsTree(LEAF, node(rows, 0, 12)).nodes)
+
+
+def test_tree_against_the_whole():
+    rows = trajectories(1000)
+    finished, total = rows.endpoints[rows.status == 0], MomentsTree(LEAF, node(rows, 0, 1000)).total
+    assert (total.units.count, total.left_out, total.diverged) == (
+        len(finished),
+        1000 - len(finished),
+        1000 - len(finished),
+    )
+    np.testing.assert_allclose(total.units.mean, finished.mean(axis=0) - 1, rtol=1e-12)
+    width = finished.std(axis=0)
+    np.testing.assert_allclose(
+        total.units.covariance / np.outer(width, width), np.corrcoef(finished.T) * 1000 / 999, atol=1e-3
+    )
+
+
+# Runs ----------------------------------------------------------------------------------------------
 
 KEPT = [design for design in DESIGNS if design != "control-variate"]  # which needs the cloud
 
@@ -64,15 +157,15 @@ def test_against_the_cloud(toy, design):
     settings = Settings(0.05, epochs=2, trajectories=504, design=design, paths=2)
     cloud = simulate(toy, START, settings)
     kept = simulate(toy, START, settings, keep_cloud=False, block_size=72)
+    assert (cloud.kept, kept.kept) == (True, False)
     assert kept.endpoints.shape == (0, 2)
     assert kept.count == cloud.count == 504
     assert kept.unit_count == cloud.unit_count
-    np.testing.assert_allclose(kept.mean, cloud.mean, rtol=1e-15)
-    np.testing.assert_allclose(kept.standard_error, cloud.standard_error, rtol=1e-10)
-    np.testing.assert_allclose(kept.covariance, cloud.covariance, rtol=1e-10)
-    np.testing.assert_array_equal(kept.paths, cloud.paths)
+    assert_same(kept.moments, cloud.moments)
+    for name in ("mean", "standard_error", "covariance", "paths"):
+        assert_same(getattr(kept, name), getattr(cloud, name), name)
     flow = integrate(toy, START, settings)
-    assert compare(kept, flow).p_value == pytest.approx(compare(cloud, flow).p_value, rel=1e-6)
+    assert compare(kept, flow).p_value == compare(cloud, flow).p_value
 
 
 @pytest.mark.parametrize("design", ["reversed-pairs", "balanced"])
@@ -80,8 +173,7 @@ def test_bytes_do_not_depend_on_workers(toy, design):
     settings = Settings(0.05, trajectories=200_016, design=design)
     one, two, three = (simulate(toy, START, settings, workers=w, keep_cloud=False) for w in (1, 2, 3))
     for other in (two, three):
-        assert_same(one.moments.units, other.moments.units)
-        assert_same(one.moments.singles, other.moments.singles)
+        assert_same(one.moments, other.moments)
 
 
 @pytest.mark.parametrize("design", KEPT)
@@ -89,10 +181,41 @@ def test_file(toy, tmp_path, design):
     settings = Settings(0.05, trajectories=312, design=design)
     kept = simulate(toy, START, settings, path=tmp_path / "run.h5", keep_cloud=False)
     again = load(tmp_path / "run.h5").cloud
-    assert_same(kept.moments.units, again.moments.units)
-    assert_same(kept.moments.singles, again.moments.singles)
+    assert_same(kept.moments, again.moments)
     assert again.fingerprint == simulate(toy, START, settings).fingerprint
     assert (tmp_path / "run.h5").stat().st_size < 60_000
+
+
+def diverging(design):
+    """Problem, and settings with which some units diverge and others do not.
+
+    A trajectory diverges if it takes the first batch, which with replacement it need not. In a balanced set,
+    every trajectory takes all: here it diverges where the four batches that expand come before the four that
+    contract, of which some sets have an order and others have none.
+    """
+    if design == "balanced":
+        hessians = [[[-1e16]]] * 4 + [[[2.0]]] * 4
+        problem = Quadratic(hessians, [[0.0]] * 4 + [[1.0], [2.0], [3.0], [4.0]])
+        return problem, Settings(0.5, trajectories=12 * 336, design=design)
+    problem = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
+    return problem, Settings(0.5, 2, 240, sampling="with-replacement", design=design)
+
+
+@pytest.mark.parametrize("design", KEPT)
+@pytest.mark.parametrize("several", [False, True])
+def test_bits_with_diverged_trajectories(design, several, monkeypatch):
+    """Cloud and moments alone; in one leaf, and in several."""
+    if several:
+        leaf = 336 if design == "balanced" else 48
+        monkeypatch.setattr("mcsgd.simulation.leaf_size", lambda *_: leaf)
+    problem, settings = diverging(design)
+    cloud, kept = (simulate(problem, [1.0], settings, keep_cloud=keep) for keep in (True, False))
+    assert kept.diverged == cloud.diverged > 0
+    assert_same(kept.moments, cloud.moments)
+    finished, of_cloud = kept.finished(), cloud.finished()
+    assert 0 < finished.count == len(of_cloud.endpoints) < kept.count
+    for name in ("mean", "standard_error", "covariance"):
+        assert_same(getattr(finished, name), getattr(of_cloud, name), name)
 
 
 def test_divergence_is_counted():
@@ -114,19 +237,24 @@ def test_what_needs_the_cloud_is_refused(toy):
     settings = Settings(0.05, trajectories=10, design="reversed-pairs")
     with pytest.raises(InputError, match=r"snapshots: need the cloud, which is not kept; got \[1\]"):
         simulate(toy, START, replace(settings, snapshots=(1,)), keep_cloud=False)
-    for design, unit in {"reversed-pairs": 2, "balanced": 24}.items():
-        whole = replace(settings, trajectories=240, design=design)
-        with pytest.raises(InputError, match=f"block_size: must be a multiple of {unit} where moments of"):
-            simulate(toy, START, whole, keep_cloud=False, block_size=3 * unit - 1)
     with pytest.raises(InputError, match="run: must have a cloud to draw"):
         cloud_picture(Run(simulate(toy, START, settings, keep_cloud=False)))
 
 
-def test_sets_larger_than_the_memory(toy, monkeypatch):
-    monkeypatch.setattr("mcsgd.simulation.memory_bytes", lambda: 1000)
+@pytest.mark.parametrize("size", [1, 23, 71])
+def test_blocks_may_cut_units(toy, size):
+    settings = Settings(0.05, trajectories=240, design="balanced")
+    whole = simulate(toy, START, settings, keep_cloud=False)
+    cut = simulate(toy, START, settings, keep_cloud=False, workers=2, block_size=size)
+    assert_same(cut.moments, whole.moments)
+
+
+@pytest.mark.parametrize(("size", "name"), [(24, "block_size"), (None, "workers")])
+def test_sets_larger_than_the_memory(toy, monkeypatch, size, name):
+    monkeypatch.setattr("mcsgd.production.memory_bytes", lambda: 1000)
     settings = Settings(0.05, trajectories=48, design="balanced")
-    with pytest.raises(InputError, match="block_size: of 24 trajectories needs 0 GiB with 1 workers"):
-        simulate(toy, START, settings, keep_cloud=False, workers=1, block_size=24)
+    with pytest.raises(InputError, match=f"^{name}: need 0 GiB at once; the memory is 0 GiB"):
+        simulate(toy, START, settings, keep_cloud=False, workers=1, block_size=size)
 
 
 def test_experiment_without_the_cloud(toy, tmp_path):

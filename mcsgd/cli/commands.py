@@ -60,11 +60,11 @@ def run(
     from mcsgd.comparison import check_confidence
     from mcsgd.engines import executor_of
     from mcsgd.experiment import Experiment
-    from mcsgd.storage.output import check_output
+    from mcsgd.storage.output import check_run_output
 
     check_confidence(confidence)
     share, rules = parse_task(task, engine), stop_rules(standard_error, time_limit)
-    before = check_output(output, "output", replace=True)
+    before = check_run_output(output, "output")
     known = before.stat() if before.exists() else None
     given, progress, keep = Experiment.read(experiment), not quiet, not no_cloud
     if share is not None:

@@ -32,7 +32,7 @@ def create_array(
     meaning: str,
     scales: Sequence[h5py.Dataset],
 ) -> h5py.Dataset:
-    """Make room for an array, whose dimensions are named by scales; HDF5 checks its chunks, if it is large."""
+    """Make room for an array whose dimensions are named by scales; if it is large, HDF5 checks its chunks."""
     storage: dict[str, Any] = {}
     if np.prod(shape) > CHUNK_ROWS:
         rows = max(1, CHUNK_ROWS // max(1, int(np.prod(shape[1:])) // 32))

@@ -17,7 +17,7 @@ from mcsgd.rows import Source
 from mcsgd.run import Run
 from mcsgd.storage.identity import check_same
 from mcsgd.storage.nodes import nodes_of
-from mcsgd.storage.output import check_output
+from mcsgd.storage.output import PARTS, check_run_output
 from mcsgd.storage.parts import Parts, Span, missing
 from mcsgd.storage.read import load
 from mcsgd.storage.seal import broken_seal
@@ -77,7 +77,7 @@ def merge(
     WriteError
         If the file cannot be written.
     """
-    path = check_output(target, "output", replace=True)
+    path = check_run_output(target, "output")
     sources = [Path(part).expanduser().absolute() for part in parts]
     checks = Checks()
     for i, part in enumerate(sources):
@@ -117,7 +117,7 @@ def _heads(places: Sequence[Path]) -> Iterator[tuple[Path, Run]]:
     """Yield what says which run the parts are of."""
     for place in places:
         if place.is_dir():
-            head = Parts(place.with_suffix("")).head() if place.suffix == ".parts" else None
+            head = Parts(place.with_suffix("")).head() if place.suffix == PARTS else None
             yield from [(place, head)] if head is not None else []
         elif place.is_file() and range_of(place) is None:
             yield place, load(place)

@@ -13,7 +13,10 @@ from pathlib import Path
 
 from mcsgd.errors import InputError, OutputExistsError, WriteError
 
-__all__ = ["check_output", "new_file", "sync"]
+__all__ = ["PARTS", "check_output", "check_run_output", "new_file", "sync"]
+
+PARTS = ".parts"
+"""What the directory beside a run's file adds to its name."""
 
 
 def check_output(
@@ -34,9 +37,7 @@ def check_output(
     target = Path(path).expanduser().absolute()
     if os.path.lexists(target) and not (replace and target.is_file()):
         raise OutputExistsError(f"{argument}: {target} exists; it was not touched. Choose another name")
-    folder = target.parent
-    while not os.path.exists(folder):  # Path.exists raises where a name is too long
-        folder = folder.parent
+    folder = _existing(target.parent)
     try:
         longest = os.pathconf(folder, "PC_NAME_MAX")
         for name in target.relative_to(folder).parts:
@@ -52,6 +53,23 @@ def check_output(
         message = f"must be where {size / 2**20:.0f} MiB are free, got {target}, with {free / 2**20:.0f} MiB"
         raise InputError([(argument, message)])
     return target
+
+
+def check_run_output(path: str | os.PathLike[str], argument: str = "path") -> Path:
+    """Say the same of a run's file, which may be there, and of the directory of its parts."""
+    target = check_output(path, argument, replace=True)
+    longest = os.pathconf(_existing(target.parent), "PC_NAME_MAX")
+    if len(os.fsencode(target.name + PARTS)) > longest:
+        message = f"must have a name of at most {longest - len(PARTS)} bytes, got {target}: {PARTS} is added"
+        raise InputError([(argument, message)])
+    return target
+
+
+def _existing(folder: Path) -> Path:
+    """Return the nearest directory above that there is."""
+    while not os.path.exists(folder):  # Path.exists raises where a name is too long
+        folder = folder.parent
+    return folder
 
 
 @contextmanager

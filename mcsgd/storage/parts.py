@@ -22,7 +22,7 @@ from mcsgd.moments import Node
 from mcsgd.rows import Rows
 from mcsgd.run import Run
 from mcsgd.storage.lock import locked
-from mcsgd.storage.output import sync
+from mcsgd.storage.output import PARTS, sync
 from mcsgd.storage.read import read_head
 from mcsgd.storage.shards import Shard, open_shard, range_of, write_shard
 from mcsgd.storage.write import write_head
@@ -41,7 +41,7 @@ class Parts:
     @property
     def folder(self) -> Path:
         """The directory; there need not be one."""
-        return self.target.with_name(self.target.name + ".parts")
+        return self.target.with_name(self.target.name + PARTS)
 
     @contextmanager
     def locked(self, task: str = "") -> Iterator[None]:

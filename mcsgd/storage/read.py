@@ -82,6 +82,8 @@ def _read(file: h5py.File, path: Path) -> Run:
     n, rows = origin.settings.trajectories, None
     if origin.kept == "cloud":
         rows = stored_rows(file, path, 0, row_shapes(origin, 0, n))
+        if origin.settings.design == "control-variate" and not rows.is_corrected:
+            raise ValueError("the corrected endpoints are missing")
     nodes = read_nodes(file) if "moments" in file else []
     moments = None
     if nodes or rows is None:

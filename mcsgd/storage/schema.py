@@ -19,8 +19,8 @@ Root attributes
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count
-/moments/node (k), first (k), stop (k), left_out (k), diverged (k), {units, singles}/count (k), mean (k, d), scatter (k,
-d, d)
+/moments/node (k), first (k), stop (k), left_out (k), diverged (k),
+/moments/{units, singles}/count (k), mean (k, d), scatter (k, d, d)
     of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for
     all (else they are soon computed from it); in the place of a cloud, as many as it takes to add
     trajectories later. singles is not there where single trajectories are the units
@@ -99,7 +99,7 @@ def _check_version(path: Path, file: h5py.File, kind: str) -> None:
         mark = file.attrs.get("format")
     except OSError as error:
         raise FileFormatError(f"{path} is damaged: {error}") from None
-    if mark == SHARD and kind == FORMAT:
+    if isinstance(mark, str) and mark == SHARD and kind == FORMAT:
         raise FileFormatError(f"{path} is a part of a run: mcsgd merge makes the run of its parts")
     if not isinstance(mark, str) or mark != kind:
         raise FileFormatError(

@@ -124,7 +124,7 @@ def test_info(run):
     assert "step_size = 0.01" in text
     about = json.loads(mcsgd("info", run, "--json").stdout)
     assert about["experiment"]["ensemble"]["trajectories"] == 100
-    assert set(about["provenance"]) == {"software", "parameters", "environment", "resources"}
+    assert set(about["provenance"]) == {"software", "parameters", "environment", "resources", "shards"}
 
 
 def test_problems():
@@ -174,9 +174,26 @@ def test_all_issues_are_listed(experiment, tmp_path):
 def test_existing_output_is_not_touched(experiment, run):
     before = run.read_bytes()
     result = mcsgd("run", experiment(0.02), "-o", run, code=2)
-    assert "output:" in result.stderr
-    assert "exists; it was not touched" in result.stderr
+    message = "toy.h5 is of another experiment; it was not touched. sgd.step_size: 0.01 there, 0.02 here."
+    assert message in result.stderr
     assert run.read_bytes() == before
+
+
+def test_output_that_is_no_run_is_not_touched(experiment, tmp_path):
+    path = tmp_path / "toy.h5"
+    path.write_text("precious")
+    assert "toy.h5 is not an HDF5 file" in mcsgd("run", experiment(), "-o", path, "-q", code=2).stderr
+    assert path.read_text() == "precious"
+
+
+def test_the_same_run_again(experiment, run):
+    """There is nothing to do, or more trajectories are added."""
+    before = run.read_bytes()
+    assert "has all of this already" in mcsgd("run", experiment(), "-o", run, "-q").stdout
+    assert run.read_bytes() == before
+    again = mcsgd("run", experiment(trajectories=150), "-o", run, "-q").stdout
+    assert "Written to" in again
+    assert "The mean endpoint of 150 trajectories" in again
 
 
 def test_unwritable_output(experiment, tmp_path):

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 import xarray
-from run_files import contents
+from run_files import arrays
 
 import mcsgd
 from mcsgd.errors import InputError, MissingExtraError, OutputExistsError, WriteError
@@ -18,7 +18,13 @@ def plain(name):
 def expected_arrays(run):
     """All arrays and numbers, by their plain names."""
     cloud = run.cloud
-    found = {plain(name): np.asarray(values) for name, values in contents(run).items()}
+    found = {plain(name): np.asarray(values) for name, values in arrays(run).items()}
+    if not cloud.kept:
+        found["moments_left_out"] = np.asarray(cloud.moments.left_out)
+        for name in ("units", "singles"):
+            moments = getattr(cloud.moments, name)
+            for part in ("count", "mean", "scatter"):
+                found[f"moments_{name}_{part}"] = np.asarray(getattr(moments, part))
     if cloud.snapshots.size:
         found["epoch"] = np.array(cloud.settings.snapshots)
     for name in ("flow_time", "batches", "stream_version"):

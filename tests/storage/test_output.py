@@ -3,12 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from same import assert_same_cloud
 
-from mcsgd.errors import InputError, OutputExistsError, WriteError
+from mcsgd.errors import FileFormatError, InputError, OutputExistsError, WriteError
 from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
-from mcsgd.storage.output import check_output, new_file
+from mcsgd.storage.output import check_output, check_run_output, new_file
+from mcsgd.storage.seal import LENGTH
 from mcsgd.storage.write import write_run
 
 
@@ -20,12 +22,66 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_existing_output_is_refused_before_the_simulation(toy, tmp_path):
-    path = tmp_path / "run.h5"
-    path.write_bytes(b"precious")
-    with pytest.raises(OutputExistsError, match=r"^path: .*run\.h5 exists; it was not touched"):
+def changed(content, position):
+    """The content of a file with one bit flipped."""
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
+
+
+NOT_RUNS = {
+    "garbage": (lambda _: b"precious", "is not an HDF5 file"),
+    "empty": (lambda _: b"", "is not an HDF5 file"),
+    "cut": (lambda run: run[: len(run) // 2], "is not an HDF5 file, or is damaged"),
+    "edited": (lambda run: run[:-LENGTH], "is damaged: it has no checksum at its end: .* It was not touched"),
+    "flipped": (lambda run: changed(run, len(run) // 2), "is damaged: its bytes do not have the checksum"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_RUNS)
+def test_what_is_not_a_whole_run_is_refused_before_the_simulation(toy, tmp_path, kind):
+    path, (make, words) = tmp_path / "run.h5", NOT_RUNS[kind]
+    simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path)
+    path.write_bytes(content := make(path.read_bytes()))
+    with pytest.raises(FileFormatError, match=rf"run\.h5 {words}"):
         simulate(toy, [1.0, 2.0], Settings(0.1), path, progress=never)
-    assert path.read_bytes() == b"precious"
+    assert path.read_bytes() == content
+    assert files(tmp_path) == ["run.h5"]
+
+
+@pytest.mark.parametrize(
+    ("start", "settings", "words"),
+    [
+        ([1.0, 2.0], Settings(0.2), r"sgd\.step_size: 0\.1 there, 0\.2 here\."),
+        (
+            [1.0, 2.0],
+            Settings(0.1, seed=3, epochs=2),
+            r"sgd\.epochs: 1 there, 2 here; ensemble\.seed: 0 there, 3 here\.",
+        ),
+        ([1.0, 2.5], Settings(0.1), r"the start\."),
+    ],
+    ids=["step-size", "two", "start"],
+)
+def test_another_experiment_is_refused_before_the_simulation(toy, tmp_path, start, settings, words):
+    path = tmp_path / "run.h5"
+    simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path)
+    before = path.read_bytes()
+    message = rf"run\.h5 is of another experiment; it was not touched\. {words} Choose another name"
+    with pytest.raises(OutputExistsError, match=message):
+        simulate(toy, start, settings, path, progress=never)
+    with pytest.raises(OutputExistsError, match="it keeps the cloud, and not the moments"):
+        simulate(toy, [1.0, 2.0], Settings(0.1), path, keep_cloud=False, progress=never)
+    assert path.read_bytes() == before
+    assert files(tmp_path) == ["run.h5"]
+
+
+def test_the_same_ensemble_is_left_as_it_is_or_extended(toy, tmp_path):
+    path, fewer, more = tmp_path / "run.h5", Settings(0.1, trajectories=30), Settings(0.1, trajectories=50)
+    simulate(toy, [1.0, 2.0], fewer, path)
+    before = path.read_bytes()
+    assert_same_cloud(
+        simulate(toy, [1.0, 2.0], fewer, path, progress=never), simulate(toy, [1.0, 2.0], fewer)
+    )
+    assert path.read_bytes() == before
+    assert_same_cloud(simulate(toy, [1.0, 2.0], more, path), simulate(toy, [1.0, 2.0], more))
     assert files(tmp_path) == ["run.h5"]
 
 
@@ -54,14 +110,19 @@ def test_directory_that_cannot_be_written_to(toy, tmp_path, below):
 
 @pytest.mark.parametrize("name", ["x" * 252 + ".h5", "x" * 300 + ".h5", "x" * 300 + "/run.h5"])
 def test_name_too_long_is_found_before_the_simulation(toy, tmp_path, name):
-    """The first is as long as a name may be (255): it may be refused, but not after the work."""
-    path = tmp_path / name
-    try:
-        check_output(path)
-    except InputError:
-        return
+    """The first is as long as a name may be (255), which leaves no room for the directory of its parts."""
+    with pytest.raises(InputError, match=r"^path: must (be in|have a name)"):
+        simulate(toy, [1.0, 2.0], Settings(0.1), tmp_path / name, progress=never)
+    assert files(tmp_path) == []
+
+
+def test_longest_name(toy, tmp_path):
+    """Of 255 bytes, those of the directory of parts aside."""
+    path = tmp_path / ("x" * 246 + ".h5")
     simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path)
-    assert path.exists()
+    assert files(tmp_path) == [path.name]
+    with pytest.raises(InputError, match=r"^out: must have a name of at most 249 bytes"):
+        check_run_output(tmp_path / f"x{path.name}", "out")
 
 
 def write_half(path, replace=False):

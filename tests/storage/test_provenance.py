@@ -33,5 +33,6 @@ def test_simulate_stores_it(toy, tmp_path):
     path = tmp_path / "run.h5"
     simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path, workers=2)
     found = mcsgd.load(path).provenance
-    assert list(found) == ["software", "parameters", "environment", "resources"]
+    assert list(found) == ["software", "parameters", "environment", "resources", "shards"]
     assert found["environment"]["workers"] == 2
+    assert found["shards"] == []  # it was done too soon to be kept in parts

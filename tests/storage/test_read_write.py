@@ -1,12 +1,14 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+from same import assert_same, assert_same_cloud
 
+import mcsgd
 from mcsgd.correction import control_variate
 from mcsgd.errors import FileFormatError, InputError
 from mcsgd.problems import Quadratic
@@ -14,6 +16,7 @@ from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.storage import load
+from mcsgd.storage.seal import broken_seal
 from mcsgd.storage.write import write_run
 from mcsgd.theory import integrate
 
@@ -38,16 +41,6 @@ def diverging():
     return Quadratic([[[-1e308]], [[1e-5]], [[1e-5]]], [[0.0], [1.0], [2.0]])
 
 
-def assert_same(found, expected):
-    """Equal in every field of the dataclass, arrays to the bit."""
-    for field in fields(expected):
-        a, b = getattr(found, field.name), getattr(expected, field.name)
-        if isinstance(b, np.ndarray):
-            assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes()), field.name
-        else:
-            assert a == b, field.name
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -63,14 +56,15 @@ def assert_same(found, expected):
 def test_cloud_round_trip(toy, path, settings):
     cloud = simulate(toy, START, settings, path)
     run = load(path)
-    assert_same(run.cloud, cloud)
+    assert_same_cloud(run.cloud, cloud)
+    assert_same_cloud(run.cloud, simulate(toy, START, settings))
     assert run.experiment == {"problem": toy.describe(), **settings.as_tables()}
     assert run.flows == {}
     assert run.predicted_covariance is None
 
 
 def test_writing_does_not_change_the_cloud(toy, cloud):
-    assert_same(simulate(toy, START, FULL), cloud)
+    assert_same_cloud(simulate(toy, START, FULL), cloud)
 
 
 def test_flows_round_trip(toy, path):
@@ -82,7 +76,7 @@ def test_flows_round_trip(toy, path):
     experiment = {"start": {"values": START}, **FULL.as_tables()}
     write_run(path, Run(cloud, flows, experiment, {"software": {}}, np.array([[2.0, 0.1], [0.1, 1.0]])))
     run = load(path)
-    assert_same(run.cloud, cloud)
+    assert_same_cloud(run.cloud, cloud)
     assert list(run.flows) == list(flows)
     for field, flow in flows.items():
         assert_same(run.flows[field], flow)
@@ -95,7 +89,7 @@ def test_diverged_cloud_round_trip(diverging, path):
     settings = Settings(5e4, 2, 40, sampling="with-replacement", snapshots=(1, 2), paths=5)
     cloud = simulate(diverging, [1.0], settings, path)
     assert 0 < cloud.diverged < 40
-    assert_same(load(path).cloud, cloud)
+    assert_same_cloud(load(path).cloud, cloud)
     with h5py.File(path) as file:
         statistics = file["statistics"]
         assert set(statistics) == {"count", "diverged", "conditional_on_finishing"}
@@ -109,7 +103,7 @@ def test_diverged_cloud_round_trip(diverging, path):
 def test_cloud_that_diverged_altogether(path):
     settings = Settings(0.5, 3, 4)
     cloud = simulate(Quadratic([[[-1e160]]], [[0.0]]), [1.0], settings, path)
-    assert_same(load(path).cloud, cloud)
+    assert_same_cloud(load(path).cloud, cloud)
     with h5py.File(path) as file:
         assert set(file["statistics"]) == {"count", "diverged", "conditional_on_finishing"}
         assert list(file["statistics/conditional_on_finishing"]) == ["count"]
@@ -137,6 +131,9 @@ def test_statistics_are_those_of_the_cloud(cloud, path):
         ("flows/sgd/path", ["flows/sgd/time", "parameter"]),
         ("flows/sgd/endpoint", ["parameter"]),
         ("predicted/covariance", ["parameter", "other_parameter"]),
+        ("moments/stop", ["moments/node"]),
+        ("moments/units/mean", ["moments/node", "parameter"]),
+        ("moments/singles/scatter", ["moments/node", "parameter", "other_parameter"]),
     ],
 )
 def test_dimension_scales(toy, path, dataset, dimensions):
@@ -158,10 +155,13 @@ def test_attributes_are_plain(toy, cloud, path):
         assert file.attrs["format"] == "mcsgd"
         assert file.attrs["format_version"].tolist() == [1, 0]
         assert file.attrs["fingerprint"] == cloud.fingerprint
+        assert file.attrs["mcsgd_version"] == mcsgd.__version__
+        assert (file.attrs["kept"], file.attrs["stopped_by"]) == ("cloud", "count")
+        assert (file.attrs["leaf"], file.attrs["trajectories"]) == (cloud.origin.leaf, 6)
         assert Settings.from_tables(json.loads(file.attrs["experiment"])) == FULL
 
 
-def test_large_datasets_have_checksums(toy, path):
+def test_large_datasets_have_checksums(toy, path, monkeypatch):
     cloud = simulate(toy, START, Settings(0.05, trajectories=5000), path)
     raw = path.read_bytes()
     with h5py.File(path) as file:
@@ -169,8 +169,49 @@ def test_large_datasets_have_checksums(toy, path):
         assert not file["start"].fletcher32
     position = raw.index(cloud.endpoints[2500:2600].tobytes())
     path.write_bytes(raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :])
-    with pytest.raises(FileFormatError, match=r"run\.h5 is damaged"):
+    with pytest.raises(FileFormatError, match=r"run\.h5 is damaged: its bytes do not have the checksum"):
         load(path)
+    monkeypatch.setattr("mcsgd.storage.read.SOON_READ", 0)  # as if it were too large for that
+    damaged = load(path).cloud
+    assert_same(damaged.mean, cloud.mean)
+    with pytest.raises(FileFormatError, match=r"run\.h5 is damaged: endpoints"):
+        _ = damaged.endpoints
+
+
+@pytest.mark.parametrize("name", ["start", "flow_time", "experiment", "seal"])
+def test_every_byte_is_under_the_checksum(cloud, path, name):
+    """Also what HDF5 has no checksum of."""
+    raw, text = path.read_bytes(), {"experiment": b"step_size", "seal": b"sha256"}
+    numbers = {"start": cloud.start, "flow_time": np.float64(cloud.flow_time)}
+    position = raw.rindex(text.get(name) or numbers[name].tobytes())
+    path.write_bytes(raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :])
+    if name == "seal":
+        assert broken_seal(path).startswith("it has no checksum at its end")
+    else:
+        with pytest.raises(FileFormatError, match=r"run\.h5 is damaged: its bytes do not have the checksum"):
+            load(path)
+
+
+def test_a_file_that_was_edited_has_no_checksum(cloud, path):
+    assert broken_seal(path) == ""
+    with h5py.File(path, "r+") as file:
+        file.attrs["note"] = "mine"
+    assert broken_seal(path).startswith("it has no checksum at its end")
+    assert_same_cloud(load(path).cloud, cloud)
+
+
+def test_endpoints_are_read_when_they_are_asked_for(cloud, path):
+    loaded, again = load(path).cloud, load(path).cloud
+    with h5py.File(path, "r+") as file:
+        del file["endpoints"]
+    for name in ("mean", "standard_error", "covariance"):
+        assert_same(getattr(loaded, name), getattr(cloud, name), name)
+    with pytest.raises((FileFormatError, KeyError)):
+        _ = loaded.endpoints
+    with h5py.File(path, "r+") as file:
+        file["endpoints"] = np.zeros((7, 2))
+    with pytest.raises(FileFormatError, match="was replaced by another file since it was opened"):
+        _ = again.endpoints
 
 
 @pytest.mark.parametrize("version", [(1, 99), (2, 0)])
@@ -178,9 +219,12 @@ def test_newer_versions(cloud, path, version):
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = version
     if version[0] == 1:
-        assert_same(load(path).cloud, cloud)
+        assert_same_cloud(load(path).cloud, cloud)
     else:
-        with pytest.raises(FileFormatError, match=r"run\.h5 has format version 2\.0, .*update mcsgd"):
+        with pytest.raises(
+            FileFormatError,
+            match=r"run\.h5 has format version 2\.0, .*: mcsgd .* wrote it, and that version or a newer one reads it",
+        ):
             load(path)
 
 
@@ -220,7 +264,20 @@ def test_missing_dataset(path, dataset):
 
 @pytest.mark.parametrize(
     "attribute",
-    ["format_version", "stream_version", "fingerprint", "flow_time", "batches", "experiment", "provenance"],
+    [
+        "format_version",
+        "stream_version",
+        "mcsgd_version",
+        "fingerprint",
+        "flow_time",
+        "batches",
+        "leaf",
+        "kept",
+        "trajectories",
+        "stopped_by",
+        "experiment",
+        "provenance",
+    ],
 )
 @pytest.mark.usefixtures("cloud")
 def test_missing_attribute(path, attribute):
@@ -268,7 +325,7 @@ def test_missing_file(tmp_path):
 def test_home_path_is_read_where_it_was_written(toy, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     cloud = simulate(toy, START, Settings(0.05, trajectories=2), "~/run.h5")
-    assert_same(load("~/run.h5").cloud, cloud)
+    assert_same_cloud(load("~/run.h5").cloud, cloud)
 
 
 @pytest.mark.usefixtures("cloud")
@@ -292,7 +349,7 @@ def test_corrected_afterwards(toy, path):
     settings = Settings(0.05, trajectories=6, sampling="reshuffle-examples", design="reversed-pairs")
     cloud = control_variate(toy, simulate(toy, START, settings))
     write_run(path, Run(cloud, experiment=settings.as_tables()))
-    assert_same(load(path).cloud, cloud)
+    assert_same_cloud(load(path).cloud, cloud)
 
 
 def test_corrected_endpoints_in_the_file(toy, path):
@@ -308,9 +365,52 @@ def test_corrected_endpoints_in_the_file(toy, path):
         np.testing.assert_allclose(statistics["covariance"], np.cov(cloud.endpoints.T), rtol=1e-12)
         del file["corrected"]
         file["corrected"] = np.zeros((19, 2))
-    with pytest.raises(FileFormatError, match="shapes do not fit"):
+    with pytest.raises(
+        FileFormatError, match=r"damaged: corrected has shape \(19, 2\) in the place of \(20, 2\)"
+    ):
         load(path)
     with h5py.File(path, "r+") as file:
         del file["corrected"]
-    with pytest.raises(FileFormatError, match=r"run\.h5 is damaged"):
+    with pytest.raises(FileFormatError, match=r"run\.h5 is damaged: the corrected endpoints are missing"):
         load(path)
+
+
+def test_moments_beside_the_cloud(toy, cloud, path):
+    """Where they are not larger than it; without them, they are those of the endpoints."""
+    with h5py.File(path, "r+") as file:
+        assert file["moments/stop"][()].tolist() == [6]
+        del file["moments"]
+    assert_same_cloud(load(path).cloud, cloud)
+    few = path.with_name("few.h5")
+    simulate(toy, START, Settings(0.05, trajectories=1), few)
+    with h5py.File(few) as file:
+        assert "moments" not in file
+    assert_same_cloud(load(few).cloud, simulate(toy, START, Settings(0.05, trajectories=1)))
+
+
+@pytest.mark.parametrize(("name", "value"), [("first", 1), ("stop", 5), ("stop", 7)])
+@pytest.mark.usefixtures("cloud")
+def test_moments_of_other_trajectories(path, name, value):
+    with h5py.File(path, "r+") as file:
+        file[f"moments/{name}"][0] = value
+    with pytest.raises(FileFormatError, match=r"run\.h5 is damaged: its moments are not those of 6"):
+        load(path)
+
+
+def test_runs_of_moments_alone(toy, path):
+    """A line for each node of the tree; no endpoints; the paths stay."""
+    settings = Settings(0.05, trajectories=200_000, paths=2)
+    kept = simulate(toy, START, settings, path, keep_cloud=False)
+    with h5py.File(path) as file:
+        assert file.attrs["kept"] == "moments"
+        assert {"endpoints", "status", "trajectory"}.isdisjoint(file)
+        leaf = file.attrs["leaf"]
+        bounds = [0, *file["moments/stop"][()]]
+        assert bounds[:-1] == file["moments/first"][()].tolist()
+        assert bounds[-1] == 200_000
+        assert len(bounds) > 2
+        assert all(bound % leaf == 0 for bound in bounds[:-1])
+        assert "singles" not in file["moments"]
+    assert_same_cloud(load(path).cloud, kept)
+    assert_same_cloud(simulate(toy, START, settings, keep_cloud=False), kept)
+    assert_same(kept.paths, simulate(toy, START, replace(settings, trajectories=2)).paths)

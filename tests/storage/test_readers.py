@@ -16,7 +16,7 @@ from run_files import KINDS, contents
 import mcsgd
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-SCALES = {"trajectory", "parameter", "other_parameter", "epoch", "path_index", "step"}
+SCALES = {"trajectory", "parameter", "other_parameter", "epoch", "path_index", "step", "node"}
 DIMENSIONS = {
     "start": ("parameter",),
     "endpoints": ("trajectory", "parameter"),
@@ -34,8 +34,15 @@ DIMENSIONS = {
     "count": (),
     "diverged": (),
     "left_out": (),
+    "first": (),
+    "stop": (),
 }
-"""Of each dataset, by the last part of its name."""
+"""Of each dataset, by the last part of its name; moments have a line for each node before these."""
+
+
+def dimensions(name):
+    own = DIMENSIONS[name.rpartition("/")[2]]
+    return ("node", *own) if name.startswith("moments/") else own
 
 
 def assert_same(found, expected, name):
@@ -66,10 +73,11 @@ def test_these_files_hold_all_that_a_file_can(run_files, kind):
     names = {name.split("/")[0] for name in contents(run)}
     rest = {
         "full": {"endpoints", "status", "corrected", "snapshots", "predicted"},
-        "moments": {"moments", "predicted"},
+        "moments": {"predicted"},
         "diverged": {"endpoints", "status", "snapshots"},
     }
-    assert names == {"start", "paths", "flows", "statistics"} | rest[kind]
+    assert names == {"start", "paths", "flows", "statistics", "moments"} | rest[kind]
+    assert any(name.startswith("moments/singles/") for name in contents(run)) == (kind == "full")
     assert (run.cloud.diverged > 0) == (kind == "diverged")
     assert all(bool(flow.message) == (kind == "diverged") for flow in run.flows.values())
     assert run.cloud.settings.seed == (0 if kind == "diverged" else 2**63 - 1)
@@ -104,7 +112,7 @@ def test_xarray_by_group(run_file):
             names = {name.rpartition("/")[2]: name for name in expected if name.rpartition("/")[0] == group}
             assert set(opened.variables) - SCALES == set(names)
             for short, name in names.items():
-                assert opened[short].dims == DIMENSIONS[short], name
+                assert opened[short].dims == dimensions(name), name
                 assert_same(opened[short].values, expected[name], name)
 
 
@@ -115,11 +123,11 @@ def test_xarray_tree(run_file):
     with xarray.open_datatree(run_file, engine="h5netcdf") as tree:
         for name, values in expected.items():
             opened = tree[name]
-            assert opened.dims == DIMENSIONS[name.rpartition("/")[2]], name
+            assert opened.dims == dimensions(name), name
             assert set(opened.dims) <= set(opened.coords), name
             assert_same(opened.values, values, name)
         assert tree["start"].attrs == {"units": "1", "long_name": "parameters at the start"}
-        assert tree["statistics/count"].attrs == {}
+        assert tree["statistics/count"].attrs == {"units": "1", "long_name": "trajectories"}
         assert json.loads(tree.attrs["experiment"]) == run.experiment
         assert tree.attrs["format_version"].tolist() == [1, 0]
         for field, flow in run.flows.items():
