@@ -1,0 +1,61 @@
+"""The job scripts on a real Slurm."""
+
+import re
+
+import pytest
+from engines.commands import contents, parts, until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def submit(slurm, scripts, experiment, output):
+    """Submit the experiment as so many tasks; return the ids of the array and of the merge job."""
+
+    def submit(tasks, *options):
+        printed = slurm.commands.run("bash", scripts / "submit.sh", experiment, output, tasks, *options)
+        return re.search(r"^array (\d+)\nmerge (\d+)$", printed, re.MULTILINE).groups()
+
+    return submit
+
+
+def ended(slurm, job):
+    """Wait for a job; return its exit code, as Slurm has it, and what it printed."""
+    slurm.wait(job)
+    return slurm.property(job, "ExitCode"), (slurm.commands.folder / f"slurm-{job}.out").read_text()
+
+
+def test_a_missing_task_is_named_and_run_alone(slurm, submit, experiment, output):
+    array, merge = submit(4, "--hold")
+    slurm.cancel(f"{array}_2")
+    slurm.commands.run("scontrol", "release", array)
+    code, printed = ended(slurm, merge)
+    assert code == "1:0", printed
+    assert "2/4" in printed
+    assert not re.search("[013]/4", printed)
+    assert "--array=2" in printed
+    assert not output.exists()
+
+    _, merge = submit(4, "--array=2")
+    code, printed = ended(slurm, merge)
+    assert code == "0:0", printed
+    plain = output.with_name("plain.h5")
+    slurm.commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
+    assert contents(output) == contents(plain)
+
+
+def test_a_task_out_of_time_queues_again(slurm, submit, experiment, output):
+    array, merge = submit(1)
+    until(lambda: parts(output), 60, "the first part", slurm.logs)
+    slurm.commands.run("scancel", "--batch", "--signal=USR1", f"{array}_0")  # as 60 s before the time limit
+    until(lambda: slurm.property(f"{array}_0", "Restarts") == "1", 60, "the requeue", slurm.logs)
+    kept = parts(output)
+    assert kept
+    # Slurm would wait for two minutes.
+    slurm.commands.run("scontrol", "update", f"JobId={array}_0", "StartTime=now")
+    code, printed = ended(slurm, merge)
+    assert code == "0:0", printed
+    assert "queues again" in (slurm.commands.folder / f"slurm-{array}_0.out").read_text()
+    plain = output.with_name("plain.h5")
+    slurm.commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
+    assert contents(output) == contents(plain)
