@@ -34,12 +34,12 @@ mkdir -p "$NUMBA_CACHE_DIR"
 } &
 work=$!
 told="" out_of_time=""
-trap 'told=yes; kill -TERM "$work" || true' TERM
+trap 'told=yes' TERM # Slurm tells mcsgd as well; told twice, that would end at once
 trap 'told=yes; out_of_time=yes; kill -TERM "$work" || true' USR1
 
 code=0
 wait "$work" || code=$?
-while [ -n "$told" ]; do # the trap has ended wait; the work may take a little longer
+while [ -n "$told" ]; do # a trap has ended wait; the work may take a little longer
     told="" code=0
     wait "$work" || code=$?
 done

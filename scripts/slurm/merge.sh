@@ -14,9 +14,10 @@ code=0
 mcsgd merge "$output" || code=$?
 if [ "$code" -ne 0 ]; then
     {
-        echo "$output is not complete. Submit the tasks named above again, for instance task 2 and 5:"
-        echo "    ${*@Q} --array=2,5"
-        echo "All tasks at once do as well: what is finished is not computed again."
+        echo "$output is not complete. For tasks 2 and 5, say, submit again:"
+        printf '   '
+        printf ' %q' "$@" --array=2,5
+        printf '\nWithout --array all do; what is finished is not computed again.\n'
     } >&2
     exit "$code"
 fi

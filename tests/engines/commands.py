@@ -125,8 +125,19 @@ def parts(output: Path) -> list[Path]:
     return sorted(Path(f"{output}.parts").glob("*[0-9]-[0-9]*.h5"))
 
 
-def contents(path: Path) -> dict[str, bytes]:
-    """Return the bytes of the cloud, the flows and the statistics, by the datasets' names."""
+def same_as_a_plain_run(commands: Commands, experiment: Path, output: Path) -> None:
+    """Check that a run is whole, and has every byte of the same run made by one process."""
+    commands.run("mcsgd", "verify", output)
+    assert not Path(f"{output}.parts").exists()
+    plain = output.with_name("plain.h5")
+    commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
+    expected = _datasets(plain)
+    assert expected["endpoints"]
+    assert any(name.startswith("statistics/") for name in expected)
+    assert _datasets(output) == expected
+
+
+def _datasets(path: Path) -> dict[str, bytes]:
     found = {}
 
     def keep(name: str, item: object) -> None:
@@ -135,6 +146,4 @@ def contents(path: Path) -> dict[str, bytes]:
 
     with h5py.File(path) as file:
         file.visititems(keep)
-    assert found["endpoints"]
-    assert any(name.startswith("statistics/") for name in found)
     return found

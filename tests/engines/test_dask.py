@@ -4,7 +4,7 @@ import json
 from importlib.util import find_spec
 
 import pytest
-from engines.commands import contents, kill, parts, until
+from engines.commands import kill, parts, same_as_a_plain_run, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,16 +42,11 @@ def test_a_killed_worker(commands, scheduler, workers, experiment, output):
     kill(workers[0].pid)
     commands.finish(run)
     assert workers[1].poll() is None
-    commands.run("mcsgd", "verify", output)
-    plain = output.with_name("plain.h5")
-    commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
-    assert contents(output) == contents(plain)
+    same_as_a_plain_run(commands, experiment, output)
 
 
 def test_a_cluster_of_its_own(commands, experiment, output):
     """Started for the run, and ended with it."""
     commands.run("mcsgd", "run", experiment, "-o", output, "--engine", "dask", "-q")
     until(lambda: not commands.processes(), 20, "the cluster to end")
-    plain = output.with_name("plain.h5")
-    commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
-    assert contents(output) == contents(plain)
+    same_as_a_plain_run(commands, experiment, output)

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from engines.commands import contents, kill, parts, until
+from engines.commands import kill, parts, same_as_a_plain_run, until
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 
@@ -32,7 +32,4 @@ def test_a_killed_rank(commands, experiment, output):
     assert not output.exists()
 
     commands.run(*command)
-    commands.run("mcsgd", "verify", output)
-    plain = output.with_name("plain.h5")
-    commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
-    assert contents(output) == contents(plain)
+    same_as_a_plain_run(commands, experiment, output)

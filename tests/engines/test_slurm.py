@@ -1,9 +1,10 @@
 """The job scripts on a real Slurm."""
 
 import re
+import sys
 
 import pytest
-from engines.commands import contents, parts, until
+from engines.commands import parts, same_as_a_plain_run, until
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +26,10 @@ def ended(slurm, job):
     return slurm.property(job, "ExitCode"), (slurm.commands.folder / f"slurm-{job}.out").read_text()
 
 
+def task_log(slurm, array, task):
+    return (slurm.commands.folder / f"slurm-{array}_{task}.out").read_text()
+
+
 def test_a_missing_task_is_named_and_run_alone(slurm, submit, experiment, output):
     array, merge = submit(4, "--hold")
     slurm.cancel(f"{array}_2")
@@ -39,9 +44,7 @@ def test_a_missing_task_is_named_and_run_alone(slurm, submit, experiment, output
     _, merge = submit(4, "--array=2")
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed
-    plain = output.with_name("plain.h5")
-    slurm.commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
-    assert contents(output) == contents(plain)
+    same_as_a_plain_run(slurm.commands, experiment, output)
 
 
 def test_a_task_out_of_time_queues_again(slurm, submit, experiment, output):
@@ -49,13 +52,35 @@ def test_a_task_out_of_time_queues_again(slurm, submit, experiment, output):
     until(lambda: parts(output), 60, "the first part", slurm.logs)
     slurm.commands.run("scancel", "--batch", "--signal=USR1", f"{array}_0")  # as 60 s before the time limit
     until(lambda: slurm.property(f"{array}_0", "Restarts") == "1", 60, "the requeue", slurm.logs)
-    kept = parts(output)
-    assert kept
+    assert parts(output)
     # Slurm would wait for two minutes.
     slurm.commands.run("scontrol", "update", f"JobId={array}_0", "StartTime=now")
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed
-    assert "queues again" in (slurm.commands.folder / f"slurm-{array}_0.out").read_text()
-    plain = output.with_name("plain.h5")
-    slurm.commands.run("mcsgd", "run", experiment, "-o", plain, "-q")
-    assert contents(output) == contents(plain)
+    assert "queues again" in task_log(slurm, array, 0)
+    same_as_a_plain_run(slurm.commands, experiment, output)
+
+
+def test_a_cancelled_task_keeps_what_is_finished(slurm, submit, experiment, output):
+    array, merge = submit(1)
+    until(lambda: parts(output), 60, "the first part", slurm.logs)
+    slurm.cancel(f"{array}_0")
+    code, printed = ended(slurm, merge)
+    assert code == "1:0", printed
+    assert "0/1" in printed
+    assert parts(output)
+    assert "Traceback" not in task_log(slurm, array, 0)
+    assert "interrupted" in task_log(slurm, array, 0)
+
+    _, merge = submit(1)
+    code, printed = ended(slurm, merge)
+    assert code == "0:0", printed
+    same_as_a_plain_run(slurm.commands, experiment, output)
+
+
+def test_mpi_under_srun(slurm, experiment, output):
+    pytest.importorskip("mpi4py", reason="needs the extra mpi")
+    srun = ["srun", "--mpi=pmi2", "--ntasks=3", "--overcommit"]
+    mpi = [sys.executable, "-m", "mpi4py.futures", "-m", "mcsgd"]
+    slurm.commands.run(*srun, *mpi, "run", experiment, "-o", output, "--engine", "mpi", "-q")
+    same_as_a_plain_run(slurm.commands, experiment, output)
