@@ -15,6 +15,8 @@ pytestmark = [
 @pytest.fixture
 def scheduler(commands, tmp_path):
     """The address of a scheduler."""
+    # So long it may look for a killed worker whose result it wants; half a minute if not said.
+    commands.environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "10s"
     file = tmp_path / "scheduler.json"
     where = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file]
     process = commands.start("dask", "scheduler", *where)
