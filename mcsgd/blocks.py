@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -18,11 +19,10 @@ from mcsgd.kernels import steps
 from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
-from mcsgd.moments import EnsembleMoments
 from mcsgd.orders import given_orders, scheme_of
 from mcsgd.problems.base import Array, Problem
 from mcsgd.problems.stepper import Stepper
-from mcsgd.progress import Progress
+from mcsgd.rows import Rows
 from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
@@ -36,67 +36,84 @@ MOST_SIDE_BY_SIDE = 1024
 BEYOND_CACHE, MEETING = 2**25, 32
 """Where the batches do not fit into the cache: bytes, and trajectories that should meet at a batch."""
 
-Result = TypeVar("Result")
-
 
 class Blocks:
-    """An ensemble cut into blocks of `size` trajectories.
+    """Trajectories run block by block, of `size` each.
 
-    The problem is cut into the batches that the sampling steps on (`Settings.partition`). `paths` holds
-    every step of the first trajectories, once the blocks have run.
+    The problem is cut into the batches that the sampling steps on (`Settings.partition`).
     """
 
     def __init__(self, problem: Problem, start: Array, settings: Settings, size: int) -> None:
-        self.problem, self.start, self.settings, self.size = problem, start, settings, size
-        self.paths = np.empty((settings.paths, settings.epochs * problem.batches + 1, problem.parameters))
+        self.size = size
+        self._draining = False
         self._stop = np.zeros(1, np.int64)
         self._run = _compile(problem, start, settings, self._stop)
 
-    def cloud(self, workers: int, report: Progress) -> tuple[Array, NDArray[np.uint8], Array]:
-        """Return endpoints, status and snapshots."""
-        n, d = self.settings.trajectories, self.problem.parameters
-        endpoints, status = np.empty((n, d)), np.empty(n, np.uint8)
-        snapshots = np.empty((n, len(self.settings.snapshots), d))
+    def fill(
+        self, rooms: Iterable[Rows], workers: int, finish: Callable[[Rows], Any] | None = None
+    ) -> Iterator[tuple[Rows, int]]:
+        """Run the trajectories that the rooms are for, in order, and yield after each block.
 
-        def run(block: slice) -> None:
-            outputs = endpoints[block], snapshots[block], self.paths[block], status[block]
-            self._run(block.start, *outputs)
-
-        for _ in self._map(run, workers, report):
-            pass
-        return endpoints, status, snapshots
-
-    def moments(self, workers: int, report: Progress) -> EnsembleMoments:
-        """Return the moments of the endpoints, merged in the order of the blocks."""
-        d, per_unit = self.problem.parameters, self.settings.trajectories_per_unit(self.problem.batches)
-
-        def run(block: slice) -> EnsembleMoments:
-            count = block.stop - block.start
-            endpoints, status = np.empty((count, d)), np.empty(count, np.uint8)
-            self._run(block.start, endpoints, np.empty((count, 0, d)), self.paths[block], status)
-            return EnsembleMoments.of(endpoints, status, self.start, per_unit)
-
-        return functools.reduce(EnsembleMoments.merged, self._map(run, workers, report))
-
-    def _map(self, run: Callable[[slice], Result], workers: int, report: Progress) -> Iterator[Result]:
-        """Yield the results of all blocks in order, with few blocks more under way than workers."""
-        n = self.settings.trajectories
-        blocks = (slice(first, min(first + self.size, n)) for first in range(0, n, self.size))
+        What is yielded is the room, and that its trajectories before an index are done. Rooms are taken as they
+        are needed, with few blocks more under way than workers. `finish` is called with each room by the
+        thread that completes it, before that is yielded. Closing the generator lets the blocks that run end with
+        their epoch.
+        """
+        blocks = (block for room in rooms for block in self._cut(room))
         pool = ThreadPoolExecutor(workers)
-        under_way: deque[tuple[slice, Future[Result]]] = deque()
+        under_way: deque[tuple[_Block, Future[None]]] = deque()
         try:
             for block in itertools.islice(blocks, 2 * workers):
-                under_way.append((block, pool.submit(run, block)))
+                under_way.append((block, pool.submit(self._do, block, finish)))
             while under_way:
                 block, future = under_way.popleft()
-                result = future.result()
-                for following in itertools.islice(blocks, 1):
-                    under_way.append((following, pool.submit(run, following)))
-                report(block.stop, n)
-                yield result
-        finally:  # after Ctrl-C, running blocks end with their epoch
+                if self._draining and future.cancel():
+                    break  # those after it have not begun either
+                future.result()
+                if not self._draining:
+                    for following in itertools.islice(blocks, 1):
+                        under_way.append((following, pool.submit(self._do, following, finish)))
+                yield block.room, block.stop
+        finally:
             self._stop[0] = 1
             pool.shutdown(cancel_futures=True)
+
+    def drain(self) -> None:
+        """Let `fill` end with the blocks that run now."""
+        self._draining = True
+
+    def _cut(self, room: Rows) -> Iterator[_Block]:
+        firsts = range(room.first, room.stop, self.size)
+        left = _Countdown(len(firsts))
+        for first in firsts:
+            yield _Block(room, first, min(first + self.size, room.stop), left)
+
+    def _do(self, block: _Block, finish: Callable[[Rows], Any] | None) -> None:
+        rows = block.room.part(block.first, block.stop)
+        self._run(block.first, rows.endpoints, rows.snapshots, rows.paths, rows.status)
+        if block.left.last() and finish is not None and not self._stop[0]:
+            finish(block.room)
+
+
+class _Countdown:
+    """Tells which of several threads comes last."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._lock = count, threading.Lock()
+
+    def last(self) -> bool:
+        with self._lock:
+            self._count -= 1
+            return self._count == 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    room: Rows
+    first: int
+    stop: int
+    left: _Countdown
+    """Of the blocks of this room."""
 
 
 def _plan(

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 from numba import types
@@ -26,13 +27,14 @@ from scipy.linalg import expm
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Ensemble
 from mcsgd.errors import DivergedError, InputError
-from mcsgd.kernels.draws import GROUP, STREAM_VERSION
+from mcsgd.kernels.draws import GROUP
 from mcsgd.kernels.interactions import interactions
 from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.machine import available_cores, memory_bytes
 from mcsgd.orders import Integers, draw_orders
 from mcsgd.problems.base import MATRIX, Array, Problem
-from mcsgd.schemes import CORRECTED, RESHUFFLED
+from mcsgd.rows import Kept, Rows
+from mcsgd.schemes import CORRECTED, RESHUFFLED, STREAM_VERSION
 from mcsgd.settings import Settings
 from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.theory import integrate, xi_mean
@@ -45,8 +47,9 @@ CHUNK = 2**22
 """Numbers that a thread works on at once."""
 COPIES = 3  # of the table of pairs
 
-Noise = Callable[[Integers, Integers], Array]
-"""(orders, examples) of trajectories -> what they add to the endpoints, of mean zero, (n, d)."""
+TILE = 64
+Noise = Callable[[Integers, Integers, int], Array]
+"""(orders, examples) of trajectories first, first + 1, ... -> what they add to the endpoints, of mean zero."""
 
 
 def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
@@ -86,35 +89,37 @@ def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
     True
     """
     _check(problem, cloud)
-    return corrected(problem, cloud, flow_by_epoch(problem, cloud.start, cloud.settings))
+    settings, all_rows = cloud.settings, cast(Kept, cloud.rows).part(0, cloud.count)
+    rows = corrected(problem, settings, all_rows, flow_by_epoch(problem, cloud.start, settings))
+    return Ensemble(cloud.origin, rows)
 
 
-def corrected(problem: Problem, cloud: Ensemble, path: Array) -> Ensemble:
-    """Return the same for a cloud that needs no checks, and the flow by epoch (`flow_by_epoch`)."""
-    endpoints, reshuffled = cloud.endpoints.copy(), cloud.settings.sampling == RESHUFFLED
+def corrected(problem: Problem, settings: Settings, rows: Rows, path: Array) -> Rows:
+    """Return trajectories with `corrected`; they need no checks, and path is the flow by epoch."""
+    endpoints, reshuffled = rows.endpoints.copy(), settings.sampling == RESHUFFLED
     noise_of = composition_noise if reshuffled else order_noise
     size = problem.examples + problem.parameters if reshuffled else problem.batches**2
-    rows = max(CHUNK // size // GROUP * GROUP, GROUP)
+    count = max(CHUNK // size // GROUP * GROUP, GROUP)
 
-    def correct(epoch: int, noise: Noise, first: int) -> None:
-        block = endpoints[first : first + rows]
+    def correct(epoch: int, noise: Noise, begin: int) -> None:
+        block, first = endpoints[begin : begin + count], rows.first + begin
         with np.errstate(all="ignore"):
-            block -= noise(*draw_orders(problem, cloud.settings, epoch, first, len(block)))
+            block -= noise(*draw_orders(problem, settings, epoch, first, len(block)), first)
 
     with np.errstate(all="ignore"), ThreadPoolExecutor(available_cores()) as pool:
-        for epoch, w, jacobian in linearised(problem, cloud.settings, path):
-            noise = noise_of(problem, cloud.settings, w, jacobian)
-            list(pool.map(partial(correct, epoch, noise), range(0, len(endpoints), rows)))
-    if not np.isfinite(endpoints[cloud.status == 0]).all():
+        for epoch, w, jacobian in linearised(problem, settings, path):
+            noise = noise_of(problem, settings, w, jacobian)
+            list(pool.map(partial(correct, epoch, noise), range(0, len(endpoints), count)))
+    if not np.isfinite(endpoints[rows.status == 0]).all():
         raise InputError([("problem", "must be scaled so that all eps^2 H_a g_b are finite numbers")])
-    return replace(cloud, corrected=endpoints)
+    return replace(rows, corrected=endpoints)
 
 
 def _check(problem: Problem, cloud: Ensemble) -> None:
     checks, settings = Checks(), cloud.settings
-    if cloud.moments is not None or cloud.left_out or cloud.corrected is not None:
-        what = "without endpoints" if cloud.moments is not None else "with trajectories left out"
-        what = "corrected already" if cloud.corrected is not None else what
+    if not cloud.kept or cloud.left_out or cloud.is_corrected:
+        what = "with trajectories left out" if cloud.kept else "without endpoints"
+        what = "corrected already" if cloud.is_corrected else what
         checks.fail("cloud", f"must have the endpoints of all trajectories as simulated, got one {what}")
     if settings.sampling not in CORRECTED:
         checks.fail("cloud", f"must have sampling {', '.join(CORRECTED)}; got {settings.sampling}")
@@ -185,9 +190,9 @@ def order_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array)
     a, b = np.triu_indices(problem.batches, 1)
     table = settings.step_size**2 / 2 * (products[a, b] - products[b, a]) @ jacobian.T
 
-    def noise(orders: Integers, _: Integers) -> Array:
+    def noise(orders: Integers, _: Integers, first: int) -> Array:
         position = np.argsort(orders, axis=1)
-        return np.where(position[:, a] > position[:, b], 1.0, -1.0) @ table
+        return _product(np.where(position[:, a] > position[:, b], 1.0, -1.0), table, first)
 
     return noise
 
@@ -205,10 +210,22 @@ def composition_noise(problem: Problem, settings: Settings, w: Array, jacobian: 
     loop = compile_for(interactions, *(function.type for function in functions), *arguments)
     point = np.array(w)
 
-    def noise(orders: Integers, rows: Integers) -> Array:
+    def noise(orders: Integers, rows: Integers, first: int) -> Array:
         sums, xi = np.empty((2, len(orders), w.size))
         inputs = point, orders, rows, problem.batch_size, problem.data
         loop(*functions, *inputs, sums, xi)
-        return np.asarray((eps**2 * (xi - mean_xi) - eps * (sums - m * g)) @ jacobian.T)
+        return _product(eps**2 * (xi - mean_xi) - eps * (sums - m * g), jacobian.T, first)
 
     return noise
+
+
+def _product(rows: Array, matrix: Array, first: int) -> Array:
+    """Return rows @ matrix, where the bits of a row depend on it and its index first + i alone.
+
+    BLAS may sum differently where there are more rows: it is given the same number every time.
+    """
+    begin, (n, k) = first % TILE, rows.shape
+    tiles = np.zeros((-(-(begin + n) // TILE), TILE, k))
+    tiles.reshape(-1, k)[begin : begin + n] = rows
+    product = (tiles @ matrix).reshape(-1, matrix.shape[1])
+    return np.asarray(product[begin : begin + n])

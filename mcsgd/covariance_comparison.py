@@ -10,6 +10,7 @@ import numpy as np
 
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Array, Ensemble
+from mcsgd.moments import Moments
 
 __all__ = ["CovarianceComparison", "compare_covariance"]
 
@@ -127,10 +128,11 @@ def _relative_error(cloud: Ensemble) -> float:
     trace = float(np.trace(covariance))
     if units < 2 or not trace > 0:
         return math.nan
-    if cloud.moments is not None:
+    if not cloud.kept:
         return math.sqrt(float(np.sum(covariance**2)) / (2 * (units - 1))) / trace
-    gaps = cloud.endpoints - cloud.start
-    gaps -= gaps.mean(axis=0)
-    squares = np.einsum("ij,ij->i", gaps, gaps)
-    by_unit = squares.reshape(units, -1).mean(axis=1)
-    return float(by_unit.std(ddof=1)) / math.sqrt(units) / (2 * trace)
+    mean, spread = cloud.start + cloud.statistics.singles.mean, Moments(0, np.zeros(1), np.zeros((1, 1)))
+    for endpoints in cloud.endpoint_parts():
+        gaps = endpoints - mean
+        squares = np.einsum("ij,ij->i", gaps, gaps).reshape(-1, cloud.trajectories_per_unit)
+        spread = spread.merged(Moments.of(squares.mean(axis=1)[:, None]))
+    return math.sqrt(float(spread.covariance[0, 0]) / units) / (2 * trace)

@@ -2,21 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.errors import DivergedError
-from mcsgd.moments import EnsembleMoments
+from mcsgd.moments import EnsembleMoments, MomentsTree, Node, finished_units
+from mcsgd.rows import Kept, Rows, pieces
 from mcsgd.schemes import DESIGNS
 from mcsgd.settings import Settings
 
 Array: TypeAlias = NDArray[np.float64]
+Values = TypeVar("Values", bound=np.generic)
 
-__all__ = ["Ensemble"]
+__all__ = ["Ensemble", "Origin"]
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What trajectories come from, and what their statistics need to know of it.
+
+    Attributes
+    ----------
+    settings : Settings
+    start : (d,)
+    flow_time : float
+        Time of the flow to compare with, epochs * m * eps.
+    batches : int
+        Number of batches, m.
+    leaf : int
+        Trajectories in a leaf of the tree along which moments are merged; see `mcsgd.moments.MomentsTree`.
+    fingerprint : str
+        Hash of all that determines a trajectory's bytes: problem, start, settings, seed, stream.
+    stream_version : int
+        Version of the random stream that the orders were drawn from.
+    kept : str
+        What is kept of them: "cloud", or "moments" alone.
+    """
+
+    settings: Settings
+    start: Array
+    flow_time: float
+    batches: int
+    leaf: int
+    fingerprint: str
+    stream_version: int
+    kept: str = "cloud"
+
+    @property
+    def trajectories_per_unit(self) -> int:
+        """Number of trajectories in an independent unit."""
+        return self.settings.trajectories_per_unit(self.batches)
+
+    @property
+    def steps(self) -> int:
+        """Steps of a trajectory."""
+        return self.settings.epochs * self.batches
+
+    def empty(self, first: int, stop: int) -> Rows:
+        """Return room for trajectories first..stop - 1."""
+        paths = self.settings.paths if self.kept == "cloud" else 0
+        return Rows.empty(first, stop, self.start.size, len(self.settings.snapshots), paths, self.steps + 1)
+
+    def node(self, rows: Rows) -> Node:
+        """Return the moments of some trajectories."""
+        return Node.of(rows, self.start, self.trajectories_per_unit)
+
+    def tree(self, nodes: Iterable[Node] = ()) -> MomentsTree:
+        """Return a tree of moments, with nodes that were had before."""
+        return MomentsTree(self.leaf, nodes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,65 +86,137 @@ class Ensemble:
     orders does not exist, and asking for it raises `DivergedError`; `finished()` is the explicit way
     to the statistics conditional on finishing.
 
+    Where the ensemble is in a file, endpoints and all else that is as long as there are trajectories are read when
+    they are first asked for; the statistics do not need them.
+
     Attributes
     ----------
-    settings : Settings
-    start : (d,)
-    endpoints : (n, d)
-        Row i is trajectory i; NaN where it diverged.
-    status : (n,) uint8
-        0 finished, 1 diverged.
-    snapshots : (n, len(settings.snapshots), d)
-        Parameters after the chosen epochs.
-    paths : (settings.paths, steps + 1, d)
-        Every step of the first trajectories.
-    flow_time : float
-        Time of the flow to compare with, epochs * m * eps.
-    batches : int
-        Number of batches, m.
-    fingerprint : str
-        Hash of all that determines a trajectory's bytes: problem, start, settings, seed, stream.
-    stream_version : int
-        Version of the random stream that the orders were drawn from.
+    origin : Origin
+    rows : Kept, optional
+        The trajectories; None where moments alone were kept.
+    known_moments : EnsembleMoments, optional
+        Moments of all trajectories, where they are known already.
     left_out : int
         Trajectories left out by `finished()`; statistics are conditional if it is not 0.
-    moments : EnsembleMoments or None
-        All that is kept of the endpoints, if the cloud is not: then endpoints and status are empty.
-    corrected : (n, d) or None
-        The endpoints less their control variate, where there is one: the mean and its standard error are then
-        of these, and all else, as `covariance`, of the trajectories' own endpoints.
+    first_paths : (settings.paths, steps + 1, d), optional
+        Where the rows are not kept, their `paths`.
     """
 
-    settings: Settings
-    start: Array
-    endpoints: Array
-    status: NDArray[np.uint8]
-    snapshots: Array
-    paths: Array
-    flow_time: float
-    batches: int
-    fingerprint: str
-    stream_version: int
+    origin: Origin
+    rows: Kept | None
+    known_moments: EnsembleMoments | None = None
     left_out: int = 0
-    moments: EnsembleMoments | None = None
-    corrected: Array | None = None
+    first_paths: Array | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the run."""
+        return self.origin.settings
+
+    @property
+    def start(self) -> Array:
+        """Where every trajectory starts, (d,)."""
+        return self.origin.start
+
+    @property
+    def flow_time(self) -> float:
+        """Time of the flow to compare with, epochs * m * eps."""
+        return self.origin.flow_time
+
+    @property
+    def batches(self) -> int:
+        """Number of batches, m."""
+        return self.origin.batches
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that determines a trajectory's bytes; equal for equal trajectories."""
+        return self.origin.fingerprint
+
+    @property
+    def stream_version(self) -> int:
+        """Version of the random stream that the orders were drawn from."""
+        return self.origin.stream_version
+
+    @property
+    def kept(self) -> bool:
+        """Whether the endpoints were kept, not their moments alone."""
+        return self.rows is not None
+
+    @cached_property
+    def endpoints(self) -> Array:
+        """Row i is trajectory i, (n, d); NaN where it diverged. None of them, if they were not kept."""
+        return np.empty((0, self.start.size)) if self.rows is None else self._chosen(self.rows.endpoints)
+
+    @cached_property
+    def status(self) -> NDArray[np.uint8]:
+        """0 finished, 1 diverged, (n,)."""
+        return np.empty(0, np.uint8) if self.rows is None else self._chosen(self.rows.status)
+
+    @cached_property
+    def snapshots(self) -> Array:
+        """Parameters after the chosen epochs, (n, len(settings.snapshots), d)."""
+        return np.empty((0, 0, self.start.size)) if self.rows is None else self._chosen(self.rows.snapshots)
+
+    @cached_property
+    def corrected(self) -> Array | None:
+        """The endpoints less their control variate, where there is one, (n, d).
+
+        The mean and its standard error are then of these, and all else, as `covariance`, of the
+        trajectories' own endpoints.
+        """
+        corrected = None if self.rows is None else self.rows.corrected
+        return None if corrected is None else self._chosen(corrected)
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether there are corrected endpoints, of which the mean then is."""
+        return self.rows is not None and self.rows.is_corrected
+
+    @property
+    def paths(self) -> Array:
+        """Every step of the first trajectories, (settings.paths, steps + 1, d)."""
+        if self.rows is not None:
+            return self.rows.paths
+        return np.empty((0, 0, self.start.size)) if self.first_paths is None else self.first_paths
+
+    def _chosen(self, rows: NDArray[Values]) -> NDArray[Values]:
+        """Return the rows of the trajectories that are not left out."""
+        if self.rows is None or not self.left_out:
+            return rows
+        kept: NDArray[Values] = rows[finished_units(self.rows.status, self.trajectories_per_unit)]
+        return kept
+
+    def endpoint_parts(self) -> Iterator[Array]:
+        """Yield `endpoints` in parts of whole units that fit into memory."""
+        for rows in self._parts():
+            if self.left_out:
+                yield rows.endpoints[finished_units(rows.status, self.trajectories_per_unit)]
+            else:
+                yield rows.endpoints
+
+    def _parts(self) -> Iterator[Rows]:
+        if self.rows is not None:
+            yield from pieces([self.rows], 0, self.rows.stop, self.origin.leaf)
+
+    @cached_property
+    def moments(self) -> EnsembleMoments:
+        """Moments of the units that finished, and how many trajectories did not."""
+        if self.known_moments is not None:
+            return self.known_moments
+        return self.origin.tree(map(self.origin.node, self._parts())).total
 
     @property
     def count(self) -> int:
         """Number of trajectories, those left out aside."""
-        if self.moments is None:
-            return len(self.endpoints)
-        return self.moments.singles.count + self.moments.left_out - self.left_out
+        return self.settings.trajectories - self.left_out
 
     @property
     def diverged(self) -> int:
-        """Number of trajectories that grew beyond all bounds (1e60), to infinity or NaN.
-
-        Where only moments are kept: of those that did, and the others of their pairs or sets.
-        """
-        if self.moments is None:
-            return int(np.count_nonzero(self.status))
-        return self.moments.left_out - self.left_out
+        """Number of trajectories that grew beyond all bounds (1e60), to infinity or NaN."""
+        if self.left_out or self.rows is None or self.known_moments is not None:
+            return 0 if self.left_out else self.moments.diverged
+        return int(np.count_nonzero(self.rows.status))
 
     @property
     def deterministic(self) -> bool:
@@ -101,24 +231,13 @@ class Ensemble:
     @property
     def trajectories_per_unit(self) -> int:
         """Number of trajectories in an independent unit."""
-        return self.settings.trajectories_per_unit(self.batches)
+        return self.origin.trajectories_per_unit
 
     def finished(self) -> Ensemble:
         """Return the units all of whose trajectories finished."""
-        if self.moments is not None:
-            return replace(self, left_out=self.moments.left_out)
-        size = self.trajectories_per_unit
-        keep = np.repeat((self.status.reshape(-1, size) == 0).all(axis=1), size)
-        return replace(
-            self,
-            endpoints=self.endpoints[keep],
-            status=self.status[keep],
-            snapshots=self.snapshots[keep],
-            corrected=None if self.corrected is None else self.corrected[keep],
-            left_out=self.left_out + int(np.count_nonzero(~keep)),
-        )
+        return replace(self, known_moments=self.moments, left_out=self.moments.left_out)
 
-    @cached_property
+    @property
     def statistics(self) -> EnsembleMoments:
         """Moments of the endpoints.
 
@@ -134,14 +253,7 @@ class Ensemble:
             )
         if not self.count:
             raise DivergedError(f"none of the {self.left_out} trajectories finished: there are no statistics")
-        if self.moments is not None:
-            return self.moments
-        own, per_unit = self.endpoints, self.trajectories_per_unit
-        moments = EnsembleMoments.of(own, self.status, self.start, per_unit)
-        if self.corrected is None:
-            return moments
-        units = EnsembleMoments.of(self.corrected, self.status, self.start, per_unit).units
-        return replace(moments, units=units)
+        return self.moments
 
     @property
     def unit_count(self) -> int:
@@ -174,6 +286,6 @@ class Ensemble:
     def __repr__(self) -> str:
         tail = f", {self.diverged} diverged" if self.diverged else ""
         tail += f", {self.left_out} diverged left out" if self.left_out else ""
-        tail += ", moments only" if self.moments is not None else ""
-        tail += ", corrected" if self.corrected is not None else ""
+        tail += ", moments only" if not self.kept else ""
+        tail += ", corrected" if self.is_corrected else ""
         return f"Ensemble({self.count} trajectories, {self.start.size} parameters{tail})"

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 __all__ = [
+    "BusyError",
     "DivergedError",
     "FileFormatError",
+    "IncompleteError",
     "InputError",
     "Issue",
     "McsgdError",
@@ -61,6 +63,14 @@ class InputError(McsgdError, ValueError):
 
 class OutputExistsError(McsgdError, FileExistsError):
     """The output is there already; it was not touched."""
+
+
+class BusyError(McsgdError):
+    """Another process works on the same output; nothing was touched."""
+
+
+class IncompleteError(McsgdError):
+    """Trajectories of a run are missing."""
 
 
 class WriteError(McsgdError, OSError):

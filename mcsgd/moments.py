@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsgd.rows import Rows
+
 Array: TypeAlias = NDArray[np.float64]
 
-__all__ = ["EnsembleMoments", "Moments"]
+__all__ = ["EnsembleMoments", "Moments", "MomentsTree", "Node", "finished_units"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,12 @@ class Moments:
         return self.scatter / (self.count - 1)
 
 
+def finished_units(status: NDArray[np.uint8], per_unit: int) -> NDArray[np.bool_]:
+    """Return which trajectories are in units all of which finished, (n,)."""
+    finished = (status.reshape(-1, per_unit) == 0).all(axis=1)
+    return np.asarray(np.repeat(finished, per_unit))
+
+
 @dataclass(frozen=True, eq=False)
 class EnsembleMoments:
     """Moments of an ensemble's endpoints, as deviations from the start.
@@ -73,36 +83,111 @@ class EnsembleMoments:
     Attributes
     ----------
     units : Moments
-        Of the independent units all of whose trajectories finished: trajectories, or means of pairs or sets.
+        Of the independent units all of whose trajectories finished: trajectories, or means of pairs or sets;
+        of the corrected endpoints, where there are any.
     singles : Moments
-        Of the single trajectories in these units.
+        Of the endpoints of the single trajectories in these units.
     left_out : int
         Trajectories in the other units.
+    diverged : int
+        Trajectories that diverged.
     """
 
     units: Moments
     singles: Moments
     left_out: int
+    diverged: int
 
     @classmethod
-    def of(cls, endpoints: Array, status: NDArray[np.uint8], start: Array, per_unit: int) -> EnsembleMoments:
-        """Return the moments of endpoints (n, d) with their status (n,), `per_unit` of them a unit."""
-        finished, left_out = endpoints, 0
-        if status.any():
-            keep = np.repeat((status.reshape(-1, per_unit) == 0).all(axis=1), per_unit)
-            finished = endpoints[keep]
-            left_out = len(endpoints) - len(finished)
-        singles = Moments.of(finished, start)
+    def of(cls, rows: Rows, start: Array, per_unit: int) -> EnsembleMoments:
+        """Return the moments of trajectories, `per_unit` of them a unit."""
+        endpoints, corrected, status = rows.endpoints, rows.corrected, rows.status
+        diverged = int(np.count_nonzero(status))
+        if diverged:
+            keep = finished_units(status, per_unit)
+            endpoints, corrected = endpoints[keep], None if corrected is None else corrected[keep]
+        left_out = len(status) - len(endpoints)
+        singles = Moments.of(endpoints, start)
+        if per_unit == 1 and corrected is None:
+            return cls(singles, singles, left_out, diverged)
+        finished = endpoints if corrected is None else corrected
         if per_unit == 1:
-            return cls(singles, singles, left_out)
+            return cls(Moments.of(finished, start), singles, left_out, diverged)
         # About an endpoint, where means of units are exact to the rounding of the cloud's own width.
         reference = finished[0] if len(finished) else start
         units = Moments.of((finished - reference).reshape(-1, per_unit, start.size).mean(axis=1))
-        return cls(units.shifted(reference - start), singles, left_out)
+        return cls(units.shifted(reference - start), singles, left_out, diverged)
 
     def merged(self, other: EnsembleMoments) -> EnsembleMoments:
         """Return the moments of both parts of an ensemble together."""
         units = self.units.merged(other.units)
         same = self.singles is self.units and other.singles is other.units
         singles = units if same else self.singles.merged(other.singles)
-        return replace(self, units=units, singles=singles, left_out=self.left_out + other.left_out)
+        left_out, diverged = self.left_out + other.left_out, self.diverged + other.diverged
+        return EnsembleMoments(units, singles, left_out, diverged)
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """Moments of trajectories first..stop - 1."""
+
+    first: int
+    stop: int
+    moments: EnsembleMoments
+
+    @classmethod
+    def of(cls, rows: Rows, start: Array, per_unit: int) -> Node:
+        """Return the node of some trajectories."""
+        return cls(rows.first, rows.stop, EnsembleMoments.of(rows, start, per_unit))
+
+    def holds(self, other: Node) -> bool:
+        """Whether the other's trajectories are all among these."""
+        return self.first <= other.first and other.stop <= self.stop
+
+
+class MomentsTree:
+    """Moments merged along a binary tree, so that their bits do not depend on how the work was cut.
+
+    The leaves are the moments of `leaf` trajectories each. Two nodes are merged where they are the halves
+    of a block of 2, 4, 8, ... leaves that begins at a multiple of its length; a last leaf of fewer
+    trajectories stays by itself. What remains are few nodes, one for each binary digit of the number of leaves.
+    """
+
+    def __init__(self, leaf: int, nodes: Iterable[Node] = ()) -> None:
+        self.leaf = leaf
+        self.nodes: list[Node] = []
+        """In the order of their trajectories."""
+        found = sorted(nodes, key=lambda node: (node.first, -node.stop))
+        for node in found:  # of nodes that overlap, one is within the other
+            if not (self.nodes and self.nodes[-1].holds(node)):
+                self.add(node)
+
+    def add(self, node: Node) -> None:
+        """Add a node after all others, and merge."""
+        self.nodes.append(node)
+        while len(self.nodes) > 1 and self._siblings(*self.nodes[-2:]):
+            right, left = self.nodes.pop(), self.nodes.pop()
+            self.nodes.append(Node(left.first, right.stop, left.moments.merged(right.moments)))
+
+    def _siblings(self, left: Node, right: Node) -> bool:
+        size = left.stop - left.first
+        return (
+            left.stop == right.first
+            and right.stop - right.first == size
+            and size % self.leaf == 0
+            and left.first % (2 * size) == 0
+        )
+
+    def covers(self, count: int) -> bool:
+        """Whether these are the moments of all trajectories before an index."""
+        stop = 0
+        for node in self.nodes:
+            if node.first != stop:
+                return False
+            stop = node.stop
+        return stop == count
+
+    @property
+    def total(self) -> EnsembleMoments:
+        """Moments of all trajectories."""
+        return reduce(EnsembleMoments.merged, (node.moments for node in self.nodes))

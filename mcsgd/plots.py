@@ -77,7 +77,7 @@ def cloud_picture(run: Run) -> Figure:
         If matplotlib is not installed.
     """
     cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
-    if cloud.moments is not None:
+    if not cloud.kept:
         raise InputError([("run", "must have a cloud to draw, got one that kept moments only")])
     if not cloud.count:
         raise DivergedError("none of the trajectories finished: there is no cloud to draw")

@@ -27,6 +27,8 @@ class Run:
         Software, parameters, environment, resources.
     predicted_covariance : (d, d) or None
         Of single endpoints, by theory; None where it has none, or none that was quickly had.
+    stopped_by : str
+        What ended the run: "count" of the trajectories, "standard error", or "time".
     """
 
     cloud: Ensemble
@@ -34,3 +36,4 @@ class Run:
     experiment: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     predicted_covariance: Array | None = None
+    stopped_by: str = "count"

@@ -12,9 +12,13 @@ __all__ = [
     "RESHUFFLED",
     "SAMPLINGS",
     "SCHEDULES",
+    "STREAM_VERSION",
     "Design",
     "Sampling",
 ]
+
+STREAM_VERSION = 1
+"""Of the random stream that orders are drawn from (`mcsgd.kernels.draws`); a change of any order changes it."""
 
 RESHUFFLED = "reshuffle-examples"
 

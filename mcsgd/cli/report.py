@@ -175,8 +175,8 @@ def contents(run: Run) -> dict[str, Any]:
     return {
         "experiment": dict(run.experiment),
         "trajectories": cloud.count,
-        "kept": "moments" if cloud.moments is not None else "cloud",
-        "corrected": cloud.corrected is not None,
+        "kept": "cloud" if cloud.kept else "moments",
+        "corrected": cloud.is_corrected,
         "diverged": cloud.diverged,
         "independent_unit": cloud.unit_name,
         "batches": cloud.batches,

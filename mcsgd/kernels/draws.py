@@ -23,9 +23,7 @@ from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.philox import random_words
 from mcsgd.kernels.simd import LANES, counting, gather, load, scatter, splat, store
 
-STREAM_VERSION = 1
-"""Changes whenever the same (seed, trajectory, epoch) would give another order."""
-
+# Whenever the same (seed, trajectory, epoch) would give another order, mcsgd.schemes.STREAM_VERSION changes.
 MASK, SHIFT = 0xFFFFFFFF, 32
 WORD_CAPACITY = 2**33
 IDENTITY = np.int64(-0x123456789ABCDF0)  # 0xFEDCBA9876543210

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and never in place of another."""
+"""Files that appear whole or not at all, and never in place of another unless that is meant."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mcsgd.errors import InputError, OutputExistsError, WriteError
+
+__all__ = ["check_output", "new_file", "sync"]
 
 
 def check_output(
@@ -53,10 +55,11 @@ def check_output(
 
 
 @contextmanager
-def new_file(path: Path, replace: bool = False) -> Iterator[Path]:
+def new_file(path: Path, replace: bool = False, folder: Path | None = None) -> Iterator[Path]:
     """Give a temporary path in the same directory; move it to `path` when the block has ended well.
 
-    The file is on the disk before it gets its name. If the block fails, it is removed.
+    The file is on the disk before it gets its name. If the block fails, it is removed. `folder` is where the
+    temporary file stands, on the same file system; by default the directory of `path`.
 
     Raises
     ------
@@ -67,18 +70,18 @@ def new_file(path: Path, replace: bool = False) -> Iterator[Path]:
         If it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = (folder or path.parent) / f".{uuid.uuid4().hex}.tmp"
     try:
         try:
             yield temporary
-            _sync(temporary)
+            sync(temporary)
         except (OSError, RuntimeError) as error:  # HDF5 raises both
             raise WriteError(f"{path} could not be written: {error}") from error
         if replace:
             os.replace(temporary, path)
         else:
             _name(temporary, path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -96,7 +99,7 @@ def _name(temporary: Path, path: Path) -> None:
         os.replace(temporary, path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Bring a file, or a directory's names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

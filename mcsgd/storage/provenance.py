@@ -54,10 +54,20 @@ def provenance(clock: Clock, workers: int, **parameters: Any) -> dict[str, Any]:
             "cpu": _cpu_name(),
             "cpu_features": _cpu_features(),
             "workers": workers,
-            "job": {name: os.environ[name] for name in JOB_VARIABLES if name in os.environ},
+            "job": _job(),
         },
         "resources": clock.resources(),
     }
+
+
+def made_by(seconds: float) -> dict[str, Any]:
+    """Return who made a part of a run, and how long it took, as plain JSON."""
+    about = {"host": platform.node(), "process": os.getpid(), "job": _job()}
+    return about | {"seconds": round(seconds, 3)}
+
+
+def _job() -> dict[str, str]:
+    return {name: os.environ[name] for name in JOB_VARIABLES if name in os.environ}
 
 
 def _version(package: str) -> str | None:

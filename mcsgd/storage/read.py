@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 from numpy.typing import NDArray
 
-from mcsgd.ensemble import Ensemble
+from mcsgd.ensemble import Ensemble, Origin
 from mcsgd.errors import FileFormatError
 from mcsgd.flow import Flow
-from mcsgd.moments import EnsembleMoments, Moments
 from mcsgd.run import Run
 from mcsgd.settings import Settings
-from mcsgd.storage.schema import open_run
+from mcsgd.storage.schema import open_file
+from mcsgd.storage.seal import MARK, broken_seal
+from mcsgd.storage.stored import read_nodes, stored_rows
 
-__all__ = ["load"]
+__all__ = ["load", "read_head", "row_shapes"]
+
+SOON_READ = 2**24
+"""Bytes of a file that is read whole to look for damage; `mcsgd verify` does it for any."""
 
 
 def load(path: str | os.PathLike[str]) -> Run:
-    """Read a run's HDF5 file, whole. Needs no numba and compiles nothing.
+    """Read a run's HDF5 file. Needs no numba and compiles nothing.
+
+    Endpoints, and all else that is as long as there are trajectories, are read when they are first asked
+    for: a file may be larger than the memory.
 
     Raises
     ------
@@ -32,63 +40,83 @@ def load(path: str | os.PathLike[str]) -> Run:
     FileFormatError
         If it is not a run of mcsgd, is damaged, or was written by a newer major version.
     """
-    with open_run(Path(path).expanduser()) as file:
+    return _load(Path(path).expanduser().absolute(), _read)
+
+
+def read_head(path: Path) -> Run:
+    """Return a run without its trajectories, from a file that need not have any; raises as `load`."""
+    return _load(path, _read_head)
+
+
+def _load(path: Path, read: Any) -> Run:
+    with open_file(path) as file:
+        size = path.stat().st_size
+        if size <= SOON_READ and MARK in path.read_bytes()[-len(MARK) - 65 :]:
+            reason = broken_seal(path)
+            if reason:
+                raise FileFormatError(f"{path} is damaged: {reason}")
         try:
-            return _read(file)
-        except (KeyError, TypeError, ValueError, OSError) as error:
+            run: Run = read(file, path)
+            return run
+        except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             raise FileFormatError(f"{path} is damaged: {error}") from error
 
 
-def _read(file: h5py.File) -> Run:
-    experiment = json.loads(file.attrs["experiment"])
-    settings = Settings.from_tables(experiment)
-    start = _array(file["start"])
-    parameters, batches = start.size, int(file.attrs["batches"])
-    moments = _moments(file["moments"]) if "moments" in file else None
-    count = settings.trajectories if moments is None else 0
-    endpoints = _array(file["endpoints"]) if count else np.empty((0, parameters))
-    steps = settings.epochs * batches + 1
-    cloud = Ensemble(
-        settings=settings,
-        start=start,
-        endpoints=endpoints,
-        status=_array(file["status"]) if count else np.empty(0, np.uint8),
-        snapshots=_optional(file, "snapshots", (count, len(settings.snapshots), parameters)),
-        paths=_optional(file, "paths", (settings.paths, steps, parameters)),
+def row_shapes(origin: Origin, first: int, stop: int) -> Mapping[str, tuple[int, ...]]:
+    """Return the shapes of what is kept of trajectories first..stop - 1."""
+    rows, d, settings = stop - first, origin.start.size, origin.settings
+    paths = max(min(stop, settings.paths) - first, 0)
+    return {
+        "endpoints": (rows, d),
+        "status": (rows,),
+        "snapshots": (rows, len(settings.snapshots), d),
+        "paths": (paths, origin.steps + 1, d),
+        "corrected": (rows, d),
+    }
+
+
+def _read(file: h5py.File, path: Path) -> Run:
+    run = _read_head(file, path)
+    origin = run.cloud.origin
+    n, rows = origin.settings.trajectories, None
+    if origin.kept == "cloud":
+        rows = stored_rows(file, path, 0, row_shapes(origin, 0, n))
+    nodes = read_nodes(file) if "moments" in file else []
+    moments = None
+    if nodes or rows is None:
+        tree = origin.tree(nodes)
+        if not tree.covers(n):
+            raise ValueError(f"its moments are not those of {n} trajectories")
+        moments = tree.total
+    return replace(run, cloud=replace(run.cloud, rows=rows, known_moments=moments))
+
+
+def _read_head(file: h5py.File, path: Path) -> Run:
+    experiment, n = json.loads(file.attrs["experiment"]), int(file.attrs["trajectories"])
+    origin = Origin(
+        settings=replace(Settings.from_tables(experiment), trajectories=n),
+        start=_array(file["start"]),
         flow_time=float(file.attrs["flow_time"]),
-        batches=batches,
+        batches=int(file.attrs["batches"]),
+        leaf=int(file.attrs["leaf"]),
         fingerprint=str(file.attrs["fingerprint"]),
         stream_version=int(file.attrs["stream_version"]),
-        moments=moments,
-        corrected=_corrected(file, settings),
+        kept=str(file.attrs["kept"]),
     )
+    d, paths = origin.start.size, None
+    if origin.kept == "moments" and origin.settings.paths:
+        paths = _array(file["paths"])
     predicted = _array(file["predicted/covariance"]) if "predicted" in file else None
-    flows = {name: _flow(name, group) for name, group in file.get("flows", {}).items()}
-    if not (
-        cloud.count == settings.trajectories
-        and endpoints.shape == (count, parameters)
-        and cloud.status.shape == (count,)
-        and (cloud.corrected is None or cloud.corrected.shape == endpoints.shape)
-        and cloud.snapshots.shape == (count, len(settings.snapshots), parameters)
-        and cloud.paths.shape == (settings.paths, steps, parameters)
-        and (predicted is None or predicted.shape == (parameters, parameters))
-    ):
-        raise ValueError(f"the datasets' shapes do not fit {settings.trajectories} trajectories")
-    return Run(cloud, flows, experiment, json.loads(file.attrs["provenance"]), predicted)
-
-
-def _corrected(file: h5py.File, settings: Settings) -> NDArray[np.float64] | None:
-    """Return the corrected endpoints, which design control-variate has, and other designs may have."""
-    needed = settings.design == "control-variate"
-    return _array(file["corrected"]) if needed or "corrected" in file else None
-
-
-def _moments(group: h5py.Group) -> EnsembleMoments:
-    units, singles = (
-        Moments(int(group[name]["count"][()]), _array(group[name]["mean"]), _array(group[name]["scatter"]))
-        for name in ("units", "singles")
+    if predicted is not None and predicted.shape != (d, d):
+        raise ValueError(f"the predicted covariance has shape {predicted.shape} in the place of {(d, d)}")
+    return Run(
+        cloud=Ensemble(origin, None, first_paths=paths),
+        flows={name: _flow(name, group) for name, group in file.get("flows", {}).items()},
+        experiment=experiment,
+        provenance=json.loads(file.attrs["provenance"]),
+        predicted_covariance=predicted,
+        stopped_by=str(file.attrs["stopped_by"]),
     )
-    return EnsembleMoments(units, singles, int(group["left_out"][()]))
 
 
 def _flow(name: str, group: h5py.Group) -> Flow:
@@ -105,7 +133,3 @@ def _flow(name: str, group: h5py.Group) -> Flow:
 def _array(dataset: h5py.Dataset) -> NDArray[Any]:
     values: NDArray[Any] = dataset[()]
     return values
-
-
-def _optional(file: h5py.File, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    return np.empty(shape) if 0 in shape else _array(file[name])

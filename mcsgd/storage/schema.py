@@ -1,7 +1,9 @@
 """What a run's HDF5 file looks like, and the one function that says whether a file is one.
 
 Root attributes
-    format, format_version (major, minor), stream_version, fingerprint, flow_time, batches;
+    format, format_version (major, minor), stream_version, mcsgd_version (that wrote it), fingerprint,
+    flow_time, batches, leaf (see `mcsgd.moments.MomentsTree`), kept ("cloud" or "moments"), trajectories,
+    stopped_by ("count", "standard error" or "time");
     experiment and provenance, each one JSON text
 /start (d), /endpoints (n, d), /status (n)
     status: 0 finished, 1 diverged (its endpoint is NaN)
@@ -17,13 +19,20 @@ Root attributes
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count
-/moments/left_out, /moments/{units, singles}/count, mean (d), scatter (d, d)
-    in the place of endpoints and status, where the cloud was not kept; as deviations from the start
+/moments/first (k), stop (k), left_out (k), diverged (k), {units, singles}/count (k), mean (k, d), scatter (k, d, d)
+    of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for all
+    (else they are soon computed from it); in the place of a cloud, as many as it takes to add trajectories
+    later. singles is not there where single trajectories are the units
 /trajectory (n), /parameter (d), /epoch (epochs kept), /path (p), /step (steps + 1)
     dimension scales, so that xarray names the coordinates
 
+Shards, the files of a run that is not complete, have the root attributes format, format_version,
+stream_version, mcsgd_version, fingerprint, first, stop, made (JSON: host, process, job, seconds) and, of trajectories
+first..stop - 1, the datasets endpoints, status, corrected, snapshots, paths; or the group moments.
+
 Plain numbers and JSON text only: the file is read from R, Julia and MATLAB as well. No
-compression: most of a double's bits are noise here. Checksums (fletcher32) on all that is large.
+compression: most of a double's bits are noise here. Checksums by chunk (fletcher32) on all that is large, and
+one of the whole file behind its end (`mcsgd.storage.seal`).
 """
 
 from __future__ import annotations
@@ -31,25 +40,38 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
+import numpy as np
 
+import mcsgd
 from mcsgd.errors import FileFormatError, InputError
+from mcsgd.schemes import STREAM_VERSION
 
-FORMAT = "mcsgd"
+__all__ = ["CHUNK_ROWS", "FORMAT", "FORMAT_VERSION", "SHARD", "open_file", "write_versions"]
+
+FORMAT, SHARD = "mcsgd", "mcsgd shard"
 FORMAT_VERSION = (1, 0)
 """A newer minor version can be read by this one; a newer major version cannot."""
 
 CHUNK_ROWS = 4096
 
 
-def open_run(path: Path) -> h5py.File:
-    """Open a run for reading.
+def write_versions(file: h5py.File, kind: str) -> None:
+    """Write the attributes by which `open_file` knows a file."""
+    file.attrs["format"] = kind
+    file.attrs["format_version"] = np.array(FORMAT_VERSION, np.int64)
+    file.attrs["stream_version"] = np.int64(STREAM_VERSION)
+    file.attrs["mcsgd_version"] = mcsgd.__version__
+
+
+def open_file(path: Path, kind: str = FORMAT) -> h5py.File:
+    """Open a run, or a shard, for reading.
 
     Raises
     ------
     InputError
         If there is no such file.
     FileFormatError
-        If it is not a run of mcsgd, is damaged, or was written by a newer major version.
+        If it is not one, is damaged, or was written by a newer major version or for a newer random stream.
     """
     if not path.is_file():
         found = "is none" if path.exists() else "does not exist"
@@ -59,30 +81,35 @@ def open_run(path: Path) -> h5py.File:
     except OSError as error:
         raise FileFormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from None
     try:
-        _check_version(path, file)
+        _check_version(path, file, kind)
     except BaseException:
         file.close()
         raise
     return file
 
 
-def _check_version(path: Path, file: h5py.File) -> None:
+def _check_version(path: Path, file: h5py.File, kind: str) -> None:
     try:
         mark = file.attrs.get("format")
     except OSError as error:
         raise FileFormatError(f"{path} is damaged: {error}") from None
-    if not isinstance(mark, str) or mark != FORMAT:
+    if mark == SHARD and kind == FORMAT:
+        raise FileFormatError(f"{path} is a part of a run: mcsgd merge makes the run of its parts")
+    if not isinstance(mark, str) or mark != kind:
         raise FileFormatError(
             f"{path} is an HDF5 file, but not a run of mcsgd: it has no format attribute of ours"
         )
     try:
         major, minor = (int(x) for x in file.attrs["format_version"])
-    except (KeyError, TypeError, ValueError):
-        raise FileFormatError(
-            f"{path} is damaged: its format_version is missing or not two numbers"
-        ) from None
+        stream, writer = int(file.attrs["stream_version"]), str(file.attrs["mcsgd_version"])
+    except (KeyError, TypeError, ValueError, OSError):
+        raise FileFormatError(f"{path} is damaged: its versions are missing or not numbers") from None
+    advice = f"mcsgd {writer} wrote it, and that version or a newer one reads it"
     if major > FORMAT_VERSION[0]:
         raise FileFormatError(
-            f"{path} has format version {major}.{minor}, and this mcsgd reads up to {FORMAT_VERSION[0]}: "
-            "update mcsgd"
+            f"{path} has format version {major}.{minor}, and this mcsgd reads up to {FORMAT_VERSION[0]}: {advice}"
+        )
+    if stream > STREAM_VERSION:
+        raise FileFormatError(
+            f"{path} is of random stream {stream}, and this mcsgd knows up to {STREAM_VERSION}: {advice}"
         )

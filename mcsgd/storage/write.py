@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,63 +11,128 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsgd.ensemble import Ensemble
+from mcsgd.ensemble import Ensemble, Origin
 from mcsgd.errors import InputError
 from mcsgd.flow import Flow
-from mcsgd.moments import Moments
+from mcsgd.moments import MomentsTree, Node
+from mcsgd.rows import Source, pieces
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
-from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, FORMAT_VERSION
+from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, write_versions
+from mcsgd.storage.seal import seal
+
+__all__ = ["write_head", "write_nodes", "write_run"]
 
 Scales = Mapping[str, h5py.Dataset]
 
+AT_ONCE = 2**22
+"""Numbers of a cloud that are in memory at once."""
 
-def write_run(path: Path, run: Run) -> None:
+ROWS = {
+    "endpoints": ("parameters after the last epoch", ("trajectory", "parameter")),
+    "status": ("0 finished, 1 diverged", ("trajectory",)),
+    "corrected": ("endpoints less their control variate, of the same mean", ("trajectory", "parameter")),
+    "snapshots": ("parameters after chosen epochs", ("trajectory", "epoch", "parameter")),
+    "paths": ("parameters after every step", ("path", "step", "parameter")),
+}
+"""What is kept of trajectories: the datasets, what they mean, and their dimensions."""
+
+
+def write_run(
+    path: Path,
+    run: Run,
+    sources: Sequence[Source] = (),
+    tree: MomentsTree | None = None,
+    replace: bool = False,
+    folder: Path | None = None,
+) -> None:
     """Write a run to a new file; it appears under its name when it is complete.
+
+    The trajectories are those of `sources`, which together have all of them, in any order, and are read part
+    by part; or of `tree`, if moments alone were kept. By default, those of the run. `replace` and `folder` are
+    as for `new_file`.
 
     Raises
     ------
     InputError
         If trajectories are left out of the cloud: a file holds them all.
     OutputExistsError
-        If there is something at `path`.
+        If there is something at `path`, and `replace` is not set.
+    WriteError
+        If it cannot be written.
     """
     if run.cloud.left_out:
         raise InputError(
             [("cloud", f"must be whole, got one with {run.cloud.left_out} trajectories left out")]
         )
-    with new_file(path) as temporary, h5py.File(temporary, "x") as file:
-        _write_attributes(file, run)
-        scales = _write_scales(file, run.cloud)
-        _write_cloud(file, run.cloud, scales)
-        file.create_group("flows", track_order=True)
-        for flow in run.flows.values():
-            _write_flow(file, flow, scales)
-        _write_prediction(file, run, scales)
-        _write_moments(file, run.cloud, scales)
-        _write_statistics(file, run.cloud, scales)
+    if tree is None and not sources:
+        rows, moments, n = run.cloud.rows, run.cloud.moments, run.cloud.count
+        sources = [] if rows is None else [rows]
+        tree = MomentsTree(run.cloud.origin.leaf, [Node(0, n, moments)]) if rows is None else None
+    with new_file(path, replace, folder) as temporary:
+        with h5py.File(temporary, "x") as file:
+            scales = _write_head(file, run)
+            if tree is None:
+                tree = _write_rows(file, run.cloud.origin, sources, scales)
+                if run.cloud.start.size <= run.cloud.count:  # else larger than what it is computed from
+                    whole = Node(0, run.cloud.count, tree.total)
+                    write_nodes(file, [whole], scales["parameter"])
+            else:
+                write_nodes(file, tree.nodes, scales["parameter"])
+            _write_statistics(file, Ensemble(run.cloud.origin, None, tree.total), "corrected" in file, scales)
+        seal(temporary)
+
+
+def write_head(path: Path, run: Run) -> None:
+    """Write what there is of a run before its trajectories, in the place of what was there."""
+    with new_file(path, replace=True) as temporary:
+        with h5py.File(temporary, "x") as file:
+            _write_head(file, run)
+        seal(temporary)
+
+
+def _write_head(file: h5py.File, run: Run) -> Scales:
+    _write_attributes(file, run)
+    scales = _write_scales(file, run.cloud.origin)
+    start = "parameters at the start"
+    _write_array(file, "start", run.cloud.start, start, [scales["parameter"]])
+    file.create_group("flows", track_order=True)
+    for flow in run.flows.values():
+        _write_flow(file, flow, scales)
+    if run.cloud.first_paths is not None:
+        meaning, names = ROWS["paths"]
+        _write_array(file, "paths", run.cloud.first_paths, meaning, [scales[name] for name in names])
+    if run.predicted_covariance is not None:
+        group, dimensions = file.create_group("predicted"), [scales["parameter"]] * 2
+        meaning = "predicted covariance of single endpoints"
+        _write_array(group, "covariance", run.predicted_covariance, meaning, dimensions)
+    return scales
 
 
 def _write_attributes(file: h5py.File, run: Run) -> None:
-    file.attrs["format"] = FORMAT
-    file.attrs["format_version"] = np.array(FORMAT_VERSION, np.int64)
-    file.attrs["stream_version"] = np.int64(run.cloud.stream_version)
-    file.attrs["fingerprint"] = run.cloud.fingerprint
-    file.attrs["flow_time"] = run.cloud.flow_time
-    file.attrs["batches"] = np.int64(run.cloud.batches)
+    origin = run.cloud.origin
+    write_versions(file, FORMAT)
+    file.attrs["fingerprint"] = origin.fingerprint
+    file.attrs["flow_time"] = origin.flow_time
+    file.attrs["batches"] = np.int64(origin.batches)
+    file.attrs["leaf"] = np.int64(origin.leaf)
+    file.attrs["kept"] = origin.kept
+    file.attrs["trajectories"] = np.int64(origin.settings.trajectories)
+    file.attrs["stopped_by"] = run.stopped_by
     file.attrs["experiment"] = json.dumps(run.experiment)
     file.attrs["provenance"] = json.dumps(run.provenance)
 
 
-def _write_scales(file: h5py.File, cloud: Ensemble) -> Scales:
-    ranges = {"parameter": (np.arange(cloud.start.size), "index of the parameter")}
-    if cloud.moments is None:
-        ranges["trajectory"] = np.arange(len(cloud.endpoints)), "index of the trajectory"
-    if cloud.snapshots.size:
-        ranges["epoch"] = np.array(cloud.settings.snapshots), "epochs done"
-    if cloud.paths.size:
-        ranges["path"] = np.arange(len(cloud.paths)), "index of the trajectory"
-        ranges["step"] = np.arange(cloud.paths.shape[1]), "steps done"
+def _write_scales(file: h5py.File, origin: Origin) -> Scales:
+    settings = origin.settings
+    ranges = {"parameter": (np.arange(origin.start.size), "index of the parameter")}
+    if origin.kept == "cloud":
+        ranges["trajectory"] = np.arange(settings.trajectories), "index of the trajectory"
+    if settings.snapshots:
+        ranges["epoch"] = np.array(settings.snapshots), "epochs done"
+    if settings.paths:
+        ranges["path"] = np.arange(settings.paths), "index of the trajectory"
+        ranges["step"] = np.arange(origin.steps + 1), "steps done"
     scales = {}
     for name, (values, meaning) in ranges.items():
         scales[name] = file.create_dataset(name, data=values.astype(np.int64))
@@ -76,24 +141,23 @@ def _write_scales(file: h5py.File, cloud: Ensemble) -> Scales:
     return scales
 
 
-def _write_cloud(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
-    arrays: list[tuple[str, NDArray[Any], str, list[str]]] = [
-        ("start", cloud.start, "parameters at the start", ["parameter"])
-    ]
-    if cloud.moments is None:
-        meaning = "parameters after the last epoch"
-        arrays.append(("endpoints", cloud.endpoints, meaning, ["trajectory", "parameter"]))
-        arrays.append(("status", cloud.status, "0 finished, 1 diverged", ["trajectory"]))
-    if cloud.corrected is not None:
-        meaning = "endpoints less their control variate, of the same mean"
-        arrays.append(("corrected", cloud.corrected, meaning, ["trajectory", "parameter"]))
-    if "epoch" in scales:
-        dimensions = ["trajectory", "epoch", "parameter"]
-        arrays.append(("snapshots", cloud.snapshots, "parameters after chosen epochs", dimensions))
-    if "path" in scales:
-        arrays.append(("paths", cloud.paths, "parameters after every step", ["path", "step", "parameter"]))
-    for name, values, meaning, dimensions in arrays:
-        _write_array(file, name, values, meaning, [scales[d] for d in dimensions])
+def _write_rows(file: h5py.File, origin: Origin, sources: Sequence[Source], scales: Scales) -> MomentsTree:
+    """Copy the trajectories, and return their moments, taken on the way."""
+    n, tree = origin.settings.trajectories, MomentsTree(origin.leaf)
+    each = (2 + len(origin.settings.snapshots)) * origin.start.size
+    size = max(AT_ONCE // each // origin.leaf, 1) * origin.leaf
+    for piece in pieces(sources, 0, n, size):
+        for name, (meaning, dimensions) in ROWS.items():
+            values: NDArray[Any] | None = getattr(piece, name)
+            if values is None or any(d not in scales for d in dimensions) or not values.size:
+                continue
+            if name not in file:
+                shape = len(scales[dimensions[0]]), *values.shape[1:]
+                _create(file, name, shape, values.dtype, meaning, [scales[d] for d in dimensions])
+            file[name][piece.first : piece.first + len(values)] = values
+        for rows in pieces([piece], piece.first, piece.stop, origin.leaf):
+            tree.add(origin.node(rows))
+    return tree
 
 
 def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
@@ -103,40 +167,32 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
     time = group.create_dataset("time", data=flow.time)
     time.attrs.update({"units": "step size times steps", "long_name": "flow time"})
     time.make_scale("time")
-    _write_array(
-        group, "path", flow.path, f"parameters on the {flow.field} flow", [time, scales["parameter"]]
-    )
-    _write_array(
-        group,
-        "endpoint",
-        flow.endpoint,
-        f"end of the {flow.field} flow; NaN if not reached",
-        [scales["parameter"]],
-    )
+    meaning = f"parameters on the {flow.field} flow"
+    _write_array(group, "path", flow.path, meaning, [time, scales["parameter"]])
+    meaning = f"end of the {flow.field} flow; NaN if not reached"
+    _write_array(group, "endpoint", flow.endpoint, meaning, [scales["parameter"]])
 
 
-def _write_prediction(file: h5py.File, run: Run, scales: Scales) -> None:
-    if run.predicted_covariance is not None:
-        group, dimensions = file.create_group("predicted"), [scales["parameter"]] * 2
-        meaning = "predicted covariance of single endpoints"
-        _write_array(group, "covariance", run.predicted_covariance, meaning, dimensions)
-
-
-def _write_moments(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
-    if cloud.moments is None:
-        return
-    parameter = scales["parameter"]
-    file.create_group("moments")["left_out"] = np.int64(cloud.moments.left_out)
-    for name in ("units", "singles"):
-        moments: Moments = getattr(cloud.moments, name)
-        group = file.create_group(f"moments/{name}")
-        group["count"] = np.int64(moments.count)
-        _write_array(group, "mean", moments.mean, "mean endpoint minus start", [parameter])
+def write_nodes(file: h5py.File, nodes: Sequence[Node], parameter: h5py.Dataset | None = None) -> None:
+    """Write moments, a line for each node."""
+    group = file.create_group("moments")
+    for name in ("first", "stop"):
+        group[name] = np.array([getattr(node, name) for node in nodes], np.int64)
+    moments = [node.moments for node in nodes]
+    for name in ("left_out", "diverged"):
+        group[name] = np.array([getattr(one, name) for one in moments], np.int64)
+    same = all(one.singles is one.units for one in moments)
+    scales = [] if parameter is None else [parameter]
+    for name in ("units",) if same else ("units", "singles"):
+        found = [getattr(one, name) for one in moments]
+        group[f"{name}/count"] = np.array([one.count for one in found], np.int64)
+        mean, scatter = (np.array([getattr(one, what) for one in found]) for what in ("mean", "scatter"))
+        _write_array(group[name], "mean", mean, "mean endpoint minus start", [None, *scales])
         meaning = "sum of outer products of deviations from the mean"
-        _write_array(group, "scatter", moments.scatter, meaning, [parameter, parameter])
+        _write_array(group[name], "scatter", scatter, meaning, [None, *scales, *scales])
 
 
-def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
+def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales: Scales) -> None:
     group = file.create_group("statistics")
     group["count"] = np.int64(cloud.count)
     group["diverged"] = np.int64(cloud.diverged)
@@ -147,7 +203,7 @@ def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
     if not cloud.count:
         return
     parameter = scales["parameter"]
-    mean = "mean endpoint" if cloud.corrected is None else "mean of the corrected endpoints"
+    mean = "mean of the corrected endpoints" if corrected else "mean endpoint"
     error = f"standard error of the mean; independent unit: {cloud.unit_name}"
     _write_array(group, "mean", cloud.mean, mean, [parameter])
     _write_array(group, "standard_error", cloud.standard_error, error, [parameter])
@@ -156,14 +212,27 @@ def _write_statistics(file: h5py.File, cloud: Ensemble, scales: Scales) -> None:
 
 
 def _write_array(
-    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, dimensions: list[h5py.Dataset]
+    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, scales: Sequence[h5py.Dataset | None]
 ) -> None:
+    _create(group, name, values.shape, values.dtype, meaning, scales)[...] = values
+
+
+def _create(
+    group: h5py.Group,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: Any,
+    meaning: str,
+    scales: Sequence[h5py.Dataset | None],
+) -> h5py.Dataset:
     storage: dict[str, Any] = {}
-    if values.size > CHUNK_ROWS:
-        rows = max(1, CHUNK_ROWS // max(1, values[0].size // 32))
-        storage = {"chunks": (min(rows, len(values)), *values.shape[1:]), "fletcher32": True}
-    dataset = group.create_dataset(name, data=values, **storage)
+    if np.prod(shape) > CHUNK_ROWS:
+        rows = max(1, CHUNK_ROWS // max(1, int(np.prod(shape[1:])) // 32))
+        storage = {"chunks": (min(rows, shape[0]), *shape[1:]), "fletcher32": True}
+    dataset = group.create_dataset(name, shape, dtype, **storage)
     dataset.attrs["units"] = "1"
     dataset.attrs["long_name"] = meaning
-    for axis, scale in zip(dataset.dims, dimensions, strict=True):
-        axis.attach_scale(scale)
+    for axis, scale in zip(dataset.dims, scales, strict=False):
+        if scale is not None:
+            axis.attach_scale(scale)
+    return dataset

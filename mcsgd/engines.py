@@ -1,0 +1,171 @@
+"""Trajectories made by other processes, which leave them in shards: nothing but paths goes between.
+
+An engine is an Executor of Python's concurrent.futures whose processes see the same file system: those of
+Dask, of mpi4py, or of the standard library.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pickle
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mcsgd.checks import Checks
+from mcsgd.errors import InputError, MissingExtraError
+from mcsgd.machine import allotted_threads
+from mcsgd.production import Production, Simulation, Span
+from mcsgd.sizes import work
+from mcsgd.storage.output import new_file
+from mcsgd.storage.parts import Parts
+from mcsgd.storage.provenance import made_by
+
+__all__ = ["ENGINES", "executor_of", "spread"]
+
+ENGINES = ("local", "dask", "mpi")
+
+CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 3e9, 6e10, 2**26
+"""Chunks of a run, multiply-adds in a chunk (about a tenth of a second, two seconds), bytes kept of a chunk."""
+PATIENCE = 0.5
+"""Seconds between two looks at whether to end."""
+
+
+@contextmanager
+def executor_of(
+    engine: str, scheduler: str | None = None, workers: int | None = None
+) -> Iterator[Executor | None]:
+    """Give the executor of an engine, None for local threads.
+
+    Parameters
+    ----------
+    engine : str
+        One of ENGINES. dask: the cluster of a scheduler, or else processes of its own, one for each core; mpi:
+        the ranks that `mpiexec -n N python -m mpi4py.futures` started.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+    workers : int, optional
+        Processes of dask without a scheduler.
+
+    Raises
+    ------
+    InputError
+        If an argument is wrong, or there is no scheduler there.
+    MissingExtraError
+        If the engine's package is not installed.
+    """
+    checks = Checks()
+    checks.choice("engine", engine, ENGINES)
+    if scheduler is not None and engine != "dask":
+        checks.fail("scheduler", f"belongs to engine dask, got engine {engine}")
+    checks.done()
+    if engine == "local":
+        yield None
+    elif engine == "dask":
+        with _dask(scheduler, workers) as executor:
+            yield executor
+    else:
+        with _mpi() as executor:
+            yield executor
+
+
+@contextmanager
+def _dask(scheduler: str | None, workers: int | None) -> Iterator[Executor]:
+    distributed = _package("distributed", "dask")
+    if scheduler is None:
+        local = {
+            "n_workers": workers,
+            "threads_per_worker": 1,
+            "dashboard_address": None,
+            "host": "127.0.0.1",
+        }
+        with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
+            yield client.get_executor()
+        return
+    try:
+        client = distributed.Client(scheduler, timeout=30)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(
+            [("scheduler", f"must be the address of a Dask scheduler, got {scheduler}: {error}")]
+        ) from None
+    with client:
+        yield client.get_executor()
+
+
+@contextmanager
+def _mpi() -> Iterator[Executor]:
+    mpi = _package("mpi4py.MPI", "mpi")
+    if mpi.COMM_WORLD.Get_size() < 2:
+        command = "mpiexec -n 4 python -m mpi4py.futures -m mcsgd run ... --engine mpi"
+        raise InputError([("engine", f"mpi needs two ranks or more: {command}")])
+    with _package("mpi4py.futures", "mpi").MPIPoolExecutor() as executor:
+        yield executor
+
+
+def _package(name: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise MissingExtraError(f"engine {extra} needs {name}: pip install 'mcsgd[{extra}]'") from None
+
+
+def spread(
+    simulation: Simulation,
+    parts: Parts,
+    spans: Sequence[Span],
+    executor: Executor,
+    ending: Callable[[], bool],
+) -> Iterator[Path]:
+    """Have trajectories made, and yield the shards; once `ending` says so, no more than are being made."""
+    job = parts.folder / f"job-{uuid.uuid4().hex}.pickle"
+    with new_file(job, replace=True) as temporary:
+        temporary.write_bytes(pickle.dumps(simulation))
+    try:
+        waiting = {
+            executor.submit(make_chunk, str(job), str(parts.target), *chunk)
+            for chunk in _chunks(simulation, spans)
+        }
+        while waiting:
+            done, waiting = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+            if ending():
+                waiting = {future for future in waiting if not future.cancel()}
+            for future in done:
+                yield from (Path(path) for path in future.result())
+    finally:
+        job.unlink(missing_ok=True)
+
+
+def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
+    """Cut spans into chunks that are worth being sent."""
+    count = sum(stop - first for first, stop in spans)
+    one = work(simulation.problem, simulation.origin.settings)
+    size = max(
+        min(max(count / CHUNKS, LEAST_WORK / one), MOST_WORK / one, MOST_BYTES / simulation.bytes_each), 1
+    )
+    size = max(int(size // simulation.step), 1) * simulation.step
+    for first, stop in spans:
+        while first < stop:
+            end = min((first // size + 1) * size, stop)
+            yield first, end
+            first = end
+
+
+def make_chunk(job: str, target: str, first: int, stop: int) -> list[str]:
+    """Make trajectories first..stop - 1 in this process, and return the paths of their shards."""
+    begin, simulation = time.monotonic(), _simulation(job)
+    production = Production(simulation, [(first, stop)], allotted_threads(), room=stop - first)
+    for _ in production.run():
+        pass
+    parts, made = Parts(Path(target)), made_by(time.monotonic() - begin)
+    return [str(parts.add(simulation.origin, content, made)) for content in production.take()]
+
+
+@functools.lru_cache(maxsize=1)
+def _simulation(job: str) -> Simulation:
+    simulation: Simulation = pickle.loads(Path(job).read_bytes())
+    return simulation

@@ -1,0 +1,125 @@
+"""Shards: the trajectories of a run that are done, in files of their own that never change."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mcsgd.ensemble import Origin
+from mcsgd.errors import FileFormatError
+from mcsgd.moments import Node
+from mcsgd.rows import Rows
+from mcsgd.storage.output import new_file
+from mcsgd.storage.read import row_shapes
+from mcsgd.storage.schema import SHARD, open_file, write_versions
+from mcsgd.storage.seal import broken_seal, sealed
+from mcsgd.storage.stored import StoredRows, read_nodes, stored_rows
+from mcsgd.storage.write import ROWS, write_nodes
+
+__all__ = ["Shard", "open_shard", "range_of", "write_shard"]
+
+NAME = re.compile(r"(\d+)-(\d+)\.h5")
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """A shard that was found whole.
+
+    Attributes
+    ----------
+    path : Path
+    first, stop : int
+        It holds trajectories first..stop - 1.
+    rows : StoredRows or None
+    nodes : tuple of Node
+        Their moments, in the place of rows, where moments alone are kept.
+    made : dict
+        Host, process, job and seconds of its making.
+    """
+
+    path: Path
+    first: int
+    stop: int
+    rows: StoredRows | None
+    nodes: tuple[Node, ...]
+    made: Mapping[str, Any]
+
+
+def range_of(path: Path) -> tuple[int, int] | None:
+    """Return (first, stop) of a shard by its name, or None if it is not the name of one."""
+    match = NAME.fullmatch(path.name)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def write_shard(folder: Path, origin: Origin, content: Rows | list[Node], made: Mapping[str, Any]) -> Path:
+    """Write a shard; it appears under its name when it is complete and on the disk.
+
+    The HDF5 file is made in memory, so that its checksum is of what was meant to be written.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written.
+    """
+    if isinstance(content, Rows):
+        first, stop = content.first, content.stop
+    else:
+        first, stop = content[0].first, content[-1].stop
+    path = folder / f"{first:012d}-{stop:012d}.h5"
+    with new_file(path, replace=True) as temporary:
+        temporary.write_bytes(sealed(_image(origin, content, (first, stop), made)))
+    return path
+
+
+def _image(
+    origin: Origin, content: Rows | list[Node], span: tuple[int, int], made: Mapping[str, Any]
+) -> bytes:
+    with h5py.File(uuid.uuid4().hex, "x", driver="core", backing_store=False) as file:
+        write_versions(file, SHARD)
+        file.attrs["fingerprint"] = origin.fingerprint
+        file.attrs["first"], file.attrs["stop"] = (np.int64(i) for i in span)
+        file.attrs["made"] = json.dumps(made)
+        if isinstance(content, Rows):
+            for name in ROWS:
+                values = getattr(content, name)
+                if values is not None and values.size:
+                    file[name] = values
+        else:
+            write_nodes(file, content)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def open_shard(path: Path, origin: Origin) -> Shard:
+    """Return a shard whose every byte is as it was written, and that is of this run.
+
+    Raises
+    ------
+    FileFormatError
+        If it is not.
+    """
+    try:
+        reason = broken_seal(path)
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}") from None
+    if reason:
+        raise FileFormatError(f"{path} is damaged: {reason}")
+    with open_file(path, SHARD) as file:
+        try:
+            first, stop = int(file.attrs["first"]), int(file.attrs["stop"])
+            if file.attrs["fingerprint"] != origin.fingerprint or (first, stop) != range_of(path):
+                raise FileFormatError(f"{path} is a part of another run, or was renamed")
+            nodes = tuple(read_nodes(file)) if "moments" in file else ()
+            rows = None if nodes else stored_rows(file, path, first, row_shapes(origin, first, stop))
+            return Shard(path, first, stop, rows, nodes, json.loads(file.attrs["made"]))
+        except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+            raise FileFormatError(f"{path} is damaged: {error}") from error
