@@ -13,25 +13,35 @@ y = [0.6, 1.0, 0.2, 0.9]
 value = [1.2, 0.7]
 [sgd]
 step_size = 1e-6
-epochs = 100_000
+epochs = 1000
 [ensemble]
-trajectories = {trajectories}
+trajectories = 600_000
 """
 
 
 @pytest.fixture
 def experiment(tmp_path):
-    """An experiment of some seconds, in parts of a fraction of a second."""
+    """An experiment that takes a core ten seconds, in a folder whose name has a space."""
     folder = tmp_path / "a folder"
     folder.mkdir()
     path = folder / "the toy.toml"
-    path.write_text(TOY.format(trajectories=400))
+    path.write_text(TOY)
     return path
 
 
 @pytest.fixture
 def output(experiment):
     return experiment.with_name("the run.h5")
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    """The run of the experiment by one process."""
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "toy.toml").write_text(TOY)
+    with Commands(folder) as commands:
+        commands.run("mcsgd", "run", "toy.toml", "-o", "plain.h5", "-q")
+    return folder / "plain.h5"
 
 
 @pytest.fixture

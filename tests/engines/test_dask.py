@@ -4,7 +4,7 @@ import json
 from importlib.util import find_spec
 
 import pytest
-from engines.commands import kill, parts, same_as_a_plain_run, until
+from engines.commands import check_same, kill, parts, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,7 +35,7 @@ def workers(commands, scheduler, tmp_path):
     return workers
 
 
-def test_a_killed_worker(commands, scheduler, workers, experiment, output):
+def test_a_killed_worker(commands, scheduler, workers, experiment, output, plain):
     """Its tasks go to the other one."""
     run = commands.start(
         "mcsgd", "run", experiment, "-o", output, "--engine", "dask", "--scheduler", scheduler, "-q"
@@ -44,11 +44,11 @@ def test_a_killed_worker(commands, scheduler, workers, experiment, output):
     kill(workers[0].pid)
     commands.finish(run)
     assert workers[1].poll() is None
-    same_as_a_plain_run(commands, experiment, output)
+    check_same(commands, output, plain)
 
 
-def test_a_cluster_of_its_own(commands, experiment, output):
+def test_a_cluster_of_its_own(commands, experiment, output, plain):
     """Started for the run, and ended with it."""
     commands.run("mcsgd", "run", experiment, "-o", output, "--engine", "dask", "-q")
     until(lambda: not commands.processes(), 20, "the cluster to end")
-    same_as_a_plain_run(commands, experiment, output)
+    check_same(commands, output, plain)

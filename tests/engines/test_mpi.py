@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from engines.commands import kill, parts, same_as_a_plain_run, until
+from engines.commands import check_same, kill, parts, until
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 
@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-def test_a_killed_rank(commands, experiment, output):
+def test_a_killed_rank(commands, experiment, output, plain):
     """It ends the job; the same command then fills in what is missing."""
     command = [MPIEXEC, "-n", 3, sys.executable, "-m", "mpi4py.futures", "-m", "mcsgd"]
     command += ["run", experiment, "-o", output, "--engine", "mpi", "-q"]
@@ -32,4 +32,4 @@ def test_a_killed_rank(commands, experiment, output):
     assert not output.exists()
 
     commands.run(*command)
-    same_as_a_plain_run(commands, experiment, output)
+    check_same(commands, output, plain)

@@ -4,7 +4,7 @@ import re
 import sys
 
 import pytest
-from engines.commands import parts, same_as_a_plain_run, until
+from engines.commands import check_same, parts, until
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def task_log(slurm, array, task):
     return (slurm.commands.folder / f"slurm-{array}_{task}.out").read_text()
 
 
-def test_a_missing_task_is_named_and_run_alone(slurm, submit, experiment, output):
+def test_a_missing_task_is_named_and_run_alone(slurm, submit, output, plain):
     array, merge = submit(4, "--hold")
     slurm.cancel(f"{array}_2")
     slurm.commands.run("scontrol", "release", array)
@@ -44,10 +44,10 @@ def test_a_missing_task_is_named_and_run_alone(slurm, submit, experiment, output
     _, merge = submit(4, "--array=2")
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed
-    same_as_a_plain_run(slurm.commands, experiment, output)
+    check_same(slurm.commands, output, plain)
 
 
-def test_a_task_out_of_time_queues_again(slurm, submit, experiment, output):
+def test_a_task_out_of_time_queues_again(slurm, submit, output, plain):
     array, merge = submit(1)
     until(lambda: parts(output), 60, "the first part", slurm.logs)
     slurm.commands.run("scancel", "--batch", "--signal=USR1", f"{array}_0")  # as 60 s before the time limit
@@ -58,10 +58,10 @@ def test_a_task_out_of_time_queues_again(slurm, submit, experiment, output):
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed
     assert "queues again" in task_log(slurm, array, 0)
-    same_as_a_plain_run(slurm.commands, experiment, output)
+    check_same(slurm.commands, output, plain)
 
 
-def test_a_cancelled_task_keeps_what_is_finished(slurm, submit, experiment, output):
+def test_a_cancelled_task_keeps_what_is_finished(slurm, submit, output, plain):
     array, merge = submit(1)
     until(lambda: parts(output), 60, "the first part", slurm.logs)
     slurm.cancel(f"{array}_0")
@@ -75,12 +75,12 @@ def test_a_cancelled_task_keeps_what_is_finished(slurm, submit, experiment, outp
     _, merge = submit(1)
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed
-    same_as_a_plain_run(slurm.commands, experiment, output)
+    check_same(slurm.commands, output, plain)
 
 
-def test_mpi_under_srun(slurm, experiment, output):
+def test_mpi_under_srun(slurm, experiment, output, plain):
     pytest.importorskip("mpi4py", reason="needs the extra mpi")
     srun = ["srun", "--mpi=pmi2", "--ntasks=3", "--overcommit"]
     mpi = [sys.executable, "-m", "mpi4py.futures", "-m", "mcsgd"]
     slurm.commands.run(*srun, *mpi, "run", experiment, "-o", output, "--engine", "mpi", "-q")
-    same_as_a_plain_run(slurm.commands, experiment, output)
+    check_same(slurm.commands, output, plain)
