@@ -54,10 +54,10 @@ class Blocks:
     ) -> Iterator[tuple[Rows, int]]:
         """Run the trajectories that the rooms are for, in order, and yield after each block.
 
-        What is yielded is the room, and that its trajectories before an index are done. Rooms are taken as they
-        are needed, with few blocks more under way than workers. `finish` is called with each room by the
-        thread that completes it, before that is yielded. Closing the generator lets the blocks that run end with
-        their epoch.
+        What is yielded is the room, and that its trajectories before an index are done. Rooms are taken as
+        they are needed, with few blocks more under way than workers. `finish` is called with each room by the
+        thread that completes it, before that is yielded. Closing the generator lets the blocks that run end
+        with their epoch.
         """
         blocks = (block for room in rooms for block in self._cut(room))
         pool = ThreadPoolExecutor(workers)

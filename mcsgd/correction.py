@@ -49,7 +49,8 @@ COPIES = 3  # of the table of pairs
 
 TILE = 64
 Noise = Callable[[Integers, Integers, int], Array]
-"""(orders, examples) of trajectories first, first + 1, ... -> what they add to the endpoints, of mean zero."""
+"""(orders, examples) of trajectories first, first + 1, ... -> what they add to the endpoints, of mean
+zero."""
 
 
 def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:

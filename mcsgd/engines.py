@@ -31,7 +31,8 @@ __all__ = ["ENGINES", "executor_of", "spread"]
 ENGINES = ("local", "dask", "mpi")
 
 CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 3e9, 6e10, 2**26
-"""Chunks of a run, multiply-adds in a chunk (about a tenth of a second, two seconds), bytes kept of a chunk."""
+"""Chunks of a run, multiply-adds in a chunk (about a tenth of a second, two seconds), bytes kept of a
+chunk."""
 PATIENCE = 0.5
 """Seconds between two looks at whether to end."""
 
@@ -45,8 +46,8 @@ def executor_of(
     Parameters
     ----------
     engine : str
-        One of ENGINES. dask: the cluster of a scheduler, or else processes of its own, one for each core; mpi:
-        the ranks that `mpiexec -n N python -m mpi4py.futures` started.
+        One of ENGINES. dask: the cluster of a scheduler, or else processes of its own, one for each core;
+        mpi: the ranks that `mpiexec -n N python -m mpi4py.futures` started.
     scheduler : str, optional
         Address of a Dask scheduler.
     workers : int, optional
@@ -147,7 +148,7 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
     size = max(
         min(max(count / CHUNKS, LEAST_WORK / one), MOST_WORK / one, MOST_BYTES / simulation.bytes_each), 1
     )
-    size = max(int(size // simulation.step), 1) * simulation.step
+    size = max(int(size // simulation.origin.step), 1) * simulation.origin.step
     for first, stop in spans:
         while first < stop:
             end = min((first // size + 1) * size, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import lcm
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -18,6 +19,9 @@ from mcsgd.settings import Settings
 
 Array: TypeAlias = NDArray[np.float64]
 Values = TypeVar("Values", bound=np.generic)
+
+GROUP = 16
+"""Trajectories that kernels draw the orders of at once."""
 
 __all__ = ["Ensemble", "Origin"]
 
@@ -63,6 +67,18 @@ class Origin:
         """Steps of a trajectory."""
         return self.settings.epochs * self.batches
 
+    @property
+    def step(self) -> int:
+        """Work is cut at multiples of this: leaves, where moments are kept alone."""
+        return self.leaf if self.kept == "moments" else lcm(GROUP, self.trajectories_per_unit)
+
+    def share(self, k: int, tasks: int) -> tuple[int, int]:
+        """Return (first, stop) of the trajectories that are for task k of so many."""
+        n, step = self.settings.trajectories, self.step
+        steps = -(-n // step)
+        first, stop = (min(steps * i // tasks * step, n) for i in (k, k + 1))
+        return first, stop
+
     def empty(self, first: int, stop: int) -> Rows:
         """Return room for trajectories first..stop - 1."""
         paths = self.settings.paths if self.kept == "cloud" else 0
@@ -86,8 +102,8 @@ class Ensemble:
     orders does not exist, and asking for it raises `DivergedError`; `finished()` is the explicit way
     to the statistics conditional on finishing.
 
-    Where the ensemble is in a file, endpoints and all else that is as long as there are trajectories are read when
-    they are first asked for; the statistics do not need them.
+    Where the ensemble is in a file, endpoints and all else that is as long as there are trajectories are read
+    when they are first asked for; the statistics do not need them.
 
     Attributes
     ----------

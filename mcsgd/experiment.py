@@ -17,7 +17,7 @@ import dataclasses
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,24 +25,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from mcsgd.checks import Checks, did_you_mean
-from mcsgd.ensemble import Array, Ensemble
+from mcsgd.ensemble import Array
 from mcsgd.errors import InputError
-from mcsgd.filling import Means, run_to_file
 from mcsgd.kernels.jit import cache_directory
 from mcsgd.ladders.rungs import check_study_section
-from mcsgd.machine import available_cores
 from mcsgd.problems import Problem
 from mcsgd.problems.tables import make_problem
-from mcsgd.production import Simulation
-from mcsgd.progress import Progress, shown
+from mcsgd.progress import Progress
 from mcsgd.run import Run
 from mcsgd.settings import SECTIONS, Settings
-from mcsgd.simulation import check_kept, make_simulation, simulate
+from mcsgd.simulation import simulate
 from mcsgd.start import make_start
 from mcsgd.stopping import StopRules
-from mcsgd.storage.output import check_output
-from mcsgd.storage.provenance import Clock, provenance
-from mcsgd.theory import FIELDS, default_fields, integrate, vector_field
+from mcsgd.theory import FIELDS, default_fields, vector_field
 from mcsgd.theory.covariance import default_covariance
 from mcsgd.theory.fields import check_available
 
@@ -151,16 +146,9 @@ class Experiment:
         With a path, it can be called again: what is there already is not done again. See `simulate`, whose
         arguments these are, and whose exceptions.
         """
-        if path is not None:
-            return cast(Run, self._to_file(path, workers, progress, keep_cloud, stop, executor))
-        if stop is not None or executor is not None:
-            raise InputError([("path", "is needed, where what is done is kept, for stop and executor")])
-        threads = self._check_means(workers, keep_cloud)
-        clock, simulation = Clock(), self._simulation(keep_cloud)
-        self._located(lambda: simulation.check_memory(threads, whole=True))
-        head = self._complete(simulation, clock, threads, None)
-        with shown(progress) as report:
-            return replace(head, cloud=simulation.in_memory(threads, report))
+        from mcsgd.running import run
+
+        return run(self, path, workers, progress, keep_cloud, stop, executor)
 
     def run_task(
         self,
@@ -176,59 +164,9 @@ class Experiment:
         What is done stands in the directory PATH.parts, of which `mcsgd.merge` makes the file when all
         shares are done. See `run`.
         """
-        checks = Checks()
-        k, n = (checks.integer(f"task[{i}]", value, at_least=i) for i, value in enumerate(task))
-        if checks.passed("task[0]") and checks.passed("task[1]") and k >= n:
-            checks.fail("task", f"must be one of 0..{n - 1} of {n}, got {k} of {n}")
-        if stop is not None and stop.standard_error is not None:
-            checks.fail("standard_error", "cannot end a task, which knows nothing of the others")
-        checks.done()
-        self._to_file(path, workers, progress, keep_cloud, stop, None, (k, n))
+        from mcsgd.running import run_task
 
-    def _to_file(
-        self,
-        path: str | os.PathLike[str],
-        workers: int | None,
-        progress: bool | Progress,
-        keep_cloud: bool,
-        stop: StopRules | None,
-        executor: Executor | None,
-        task: tuple[int, int] | None = None,
-    ) -> Run | None:
-        threads, clock = self._check_means(workers, keep_cloud), Clock()
-        target = check_output(path, replace=True)
-        simulation = self._simulation(keep_cloud)
-        simulation.check_memory(threads, whole=False)
-        blank = Run(Ensemble(simulation.origin, None), experiment=self.tables)
-        complete = partial(self._complete, simulation, clock, threads)
-        with shown(progress) as report:
-            means = Means(threads, report, stop or StopRules(), task, executor)
-            return run_to_file(simulation, target, blank, complete, means)
-
-    def _check_means(self, workers: int | None, keep_cloud: bool) -> int:
-        checks = Checks()
-        threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
-        checks.attempt(partial(check_kept, self.settings, keep_cloud), PLACES)
-        checks.done()
-        return threads
-
-    def _simulation(self, keep_cloud: bool) -> Simulation:
-        return make_simulation(self.problem, self.start, self.settings, keep_cloud)
-
-    def _located(self, check: Callable[[], None]) -> None:
-        checks = Checks()
-        checks.attempt(check, PLACES)
-        checks.done()
-
-    def _complete(self, simulation: Simulation, clock: Clock, threads: int, known: Run | None) -> Run:
-        """Return all of the run but the trajectories; the flows are taken from what is known, if they are there."""
-        if known is not None and set(self.fields) <= known.flows.keys():
-            flows, predicted = {name: known.flows[name] for name in self.fields}, known.predicted_covariance
-        else:
-            flows = {name: integrate(self.problem, self.start, self.settings, name) for name in self.fields}
-            predicted = default_covariance(self.problem, self.start, self.settings)
-        blank = Ensemble(simulation.origin, None)
-        return Run(blank, flows, self.tables, provenance(clock, threads), predicted)
+        run_task(self, path, task, workers, progress, keep_cloud, stop)
 
     def warm_up(self) -> str:
         """Compile all that `run` needs and keep it on disk; return the directory it lies in.

@@ -71,8 +71,8 @@ def run_to_file(
     blank : Run
         Origin and experiment.
     complete : callable
-        Given what there is of this run already, if anything, returns all that a run is before its trajectories:
-        blank with flows and provenance.
+        Given what there is of this run already, if anything, returns all that a run is before its
+        trajectories: blank with flows and provenance.
     means : Means
 
     Raises
@@ -227,10 +227,7 @@ class Filling:
         """Return the range of trajectories that this process is for."""
         if self.means.task is None:
             return 0, self.wanted
-        k, n = self.means.task
-        steps = -(-self.wanted // self.simulation.step)
-        first, stop = (min(steps * i // n * self.simulation.step, self.wanted) for i in (k, k + 1))
-        return first, stop
+        return self.origin.share(*self.means.task)
 
     def _make(self, spans: Sequence[Span]) -> None:
         """Make trajectories, and keep them in shards from time to time."""

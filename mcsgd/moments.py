@@ -150,7 +150,8 @@ class MomentsTree:
 
     The leaves are the moments of `leaf` trajectories each. Two nodes are merged where they are the halves
     of a block of 2, 4, 8, ... leaves that begins at a multiple of its length; a last leaf of fewer
-    trajectories stays by itself. What remains are few nodes, one for each binary digit of the number of leaves.
+    trajectories stays by itself. What remains are few nodes, one for each binary digit of the number of
+    leaves.
     """
 
     def __init__(self, leaf: int, nodes: Iterable[Node] = ()) -> None:

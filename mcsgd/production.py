@@ -54,18 +54,13 @@ class Simulation:
         return self.origin.kept == "cloud"
 
     @property
-    def step(self) -> int:
-        """Numbers of trajectories are cut at multiples of this: leaves, where moments are kept alone."""
-        return self.origin.leaf if not self.keep_cloud else self.origin.trajectories_per_unit * 16
-
-    @property
     def bytes_each(self) -> int:
         """Memory that is kept of a trajectory."""
         numbers = 1 + (self.noise_path is not None) + len(self.origin.settings.snapshots)
         return 8 * self.origin.start.size * numbers + 1
 
     def check_memory(self, workers: int, whole: bool) -> None:
-        """Raise InputError if what is in memory at once does not fit: the whole cloud, or what workers are at."""
+        """Raise InputError if what is in memory at once, the whole cloud or workers' blocks, does not fit."""
         settings, checks = self.origin.settings, Checks()
         if whole and self.keep_cloud:
             settings.check_memory(self.problem)
@@ -124,7 +119,7 @@ class Production:
         self._finished: dict[int, Node] = {}
 
     def run(self) -> Iterator[int]:
-        """Make the trajectories, and yield after each block the index up to which those of its span are done."""
+        """Make the trajectories; after each block, yield up to which index those of its span are done."""
         last: Rows | None = None
         finish = None if self.simulation.keep_cloud else self._finish
         for room, stop in self._blocks.fill(self._rooms(), self.workers, finish):

@@ -18,7 +18,8 @@ __all__ = [
 ]
 
 STREAM_VERSION = 1
-"""Of the random stream that orders are drawn from (`mcsgd.kernels.draws`); a change of any order changes it."""
+"""Of the random stream that orders are drawn from (`mcsgd.kernels.draws`); a change of any order changes
+it."""
 
 RESHUFFLED = "reshuffle-examples"
 

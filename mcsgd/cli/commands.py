@@ -30,27 +30,54 @@ Confidence = Annotated[float, typer.Option(help="Of the intervals and the tests.
 @reported
 def run(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN.h5", help="A new file.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="RUN.h5", help="The run's file, new or begun before.")
+    ],
     workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
     confidence: Confidence = 0.95,
     no_cloud: Annotated[
         bool, typer.Option("--no-cloud", help="Keep mean and covariance only, in constant memory.")
     ] = False,
+    standard_error: Annotated[
+        float | None, typer.Option(help="End when no parameter's mean has a larger one.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="MINUTES", help="End after so long; again, to go on.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="K/N", help="Do share K = 0..N-1 of N, to be merged later.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="What makes the trajectories: local, dask, mpi.")] = "local",
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of Dask.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate an experiment, integrate its flows, keep both in a file, and print the verdict."""
+    """Simulate an experiment, integrate its flows, keep both in a file, and print the verdict.
+
+    Again, it does what is missing: nothing, or more trajectories, or what was left when it was interrupted.
+    """
+    from mcsgd.cli.options import parse_task, stop_rules
     from mcsgd.comparison import check_confidence
+    from mcsgd.engines import executor_of
     from mcsgd.experiment import Experiment
     from mcsgd.storage.output import check_output
 
     check_confidence(confidence)
-    check_output(output, "output")
-    result = Experiment.read(experiment).run(
-        output, workers=workers, progress=not quiet, keep_cloud=not no_cloud
-    )
+    share, rules = parse_task(task, engine), stop_rules(standard_error, time_limit)
+    before = check_output(output, "output", replace=True)
+    known = before.stat() if before.exists() else None
+    given, progress, keep = Experiment.read(experiment), not quiet, not no_cloud
+    if share is not None:
+        given.run_task(output, share, workers, progress, keep, rules)
+        typer.echo(f"Task {task} is done; mcsgd merge {output} makes the file when all are")
+        return
+    with executor_of(engine, scheduler, workers) as executor:
+        result = given.run(output, workers if engine == "local" else None, progress, keep, rules, executor)
     if not as_json:
-        typer.echo(f"Written to {output}")
+        same = known is not None and known.st_mtime_ns == before.stat().st_mtime_ns
+        typer.echo(f"{output} has all of this already" if same else f"Written to {output}")
+        if result.stopped_by != "count":
+            typer.echo(f"Ended by {result.stopped_by}, with {result.cloud.count} trajectories")
     _print_verdict(result, confidence, as_json)
 
 

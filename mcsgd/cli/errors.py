@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from mcsgd.errors import FileFormatError, InputError, McsgdError, McsgdWarning, OutputExistsError
+from mcsgd.errors import BusyError, FileFormatError, InputError, McsgdError, McsgdWarning, OutputExistsError
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -29,12 +29,12 @@ def reported(command: Command) -> Command:
             warnings.showwarning = _show_warning
             try:
                 command(*args, **kwargs)
-            except (InputError, OutputExistsError, FileFormatError) as error:
+            except (InputError, OutputExistsError, FileFormatError, BusyError) as error:
                 _fail(error, WRONG_INPUT)
             except McsgdError as error:
                 _fail(error, FAILED)
-            except KeyboardInterrupt:
-                _say("interrupted")
+            except KeyboardInterrupt as error:
+                _say(str(error) or "interrupted")
                 raise typer.Exit(INTERRUPTED) from None
 
     return wrapper  # type: ignore[return-value]

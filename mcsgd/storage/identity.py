@@ -27,8 +27,8 @@ def check_same(path: Path, there: Run, wanted: Run) -> None:
     if differing:
         more = f"; and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
         raise OutputExistsError(
-            f"{path} is of another experiment; it was not touched. {'; '.join(differing[:MOST_NAMED])}{more}. "
-            "Choose another name for the output"
+            f"{path} is of another experiment; it was not touched. "
+            f"{'; '.join(differing[:MOST_NAMED])}{more}. Choose another name for the output"
         )
 
 
@@ -36,7 +36,7 @@ def _differences(there: Run, wanted: Run) -> list[str]:
     old, new = (_flat(run.experiment) for run in (there, wanted))
     found = [
         f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here"
-        for key in sorted(old.keys() | new.keys())
+        for key in old | new  # in the order of the file
         if old.get(key) != new.get(key) and key not in FREE and key.split(".")[0] in SECTIONS
     ]
     a, b = there.cloud.origin, wanted.cloud.origin

@@ -22,8 +22,9 @@ UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 def locked(folder: Path, task: str = "") -> Iterator[None]:
     """Hold a directory, made if needed: the whole of it, or beside other tasks, as the only one of this name.
 
-    The lock ends with the process, however it ends. On file systems without locks there is none: no harm comes
-    of that, for all files of a run appear whole and two processes write the same, but work may be done twice.
+    The lock ends with the process, however it ends. On file systems without locks there is none: no harm
+    comes of that, for all files of a run appear whole and two processes write the same, but work may be done
+    twice.
 
     Raises
     ------

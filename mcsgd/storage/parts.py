@@ -1,7 +1,8 @@
 """The directory OUT.h5.parts: all of a run that is not yet in OUT.h5, so that nothing done is lost.
 
 It holds head.h5 (what there is of a run before its trajectories), the shards, and locks. Trajectories are
-functions of their index, so starting, resuming, adding trajectories, the tasks of a job array and merging are all the
+functions of their index, so starting, resuming, adding trajectories, the tasks of a job array and merging are
+all the
 same: see what is there, and fill in what is missing.
 """
 

@@ -19,16 +19,21 @@ Root attributes
 /statistics/count, diverged, mean (d), standard_error (d), covariance (d, d)
     where trajectories diverged, the last three do not exist; in their place stands
     /statistics/conditional_on_finishing with its own count
-/moments/first (k), stop (k), left_out (k), diverged (k), {units, singles}/count (k), mean (k, d), scatter (k, d, d)
-    of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for all
-    (else they are soon computed from it); in the place of a cloud, as many as it takes to add trajectories
-    later. singles is not there where single trajectories are the units
-/trajectory (n), /parameter (d), /epoch (epochs kept), /path (p), /step (steps + 1)
-    dimension scales, so that xarray names the coordinates
+/moments/first (k), stop (k), left_out (k), diverged (k), {units, singles}/count (k), mean (k, d), scatter (k,
+d, d)
+    of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for
+    all (else they are soon computed from it); in the place of a cloud, as many as it takes to add
+    trajectories later. singles is not there where single trajectories are the units
+/trajectory (n), /epoch (epochs kept), /parameter (d), /other_parameter (d), /path_index (p), /step (steps +
+1)
+    dimension scales, so that xarray names the coordinates. The columns of a matrix have a scale of their own,
+    as xarray warns of one dimension twice; none has the name of a dataset in a group, which would be hidden
+    by it in xarray's tree
 
 Shards, the files of a run that is not complete, have the root attributes format, format_version,
-stream_version, mcsgd_version, fingerprint, first, stop, made (JSON: host, process, job, seconds) and, of trajectories
-first..stop - 1, the datasets endpoints, status, corrected, snapshots, paths; or the group moments.
+stream_version, mcsgd_version, fingerprint, first, stop, made (JSON: host, process, job, seconds) and, of
+trajectories first..stop - 1, the datasets endpoints, status, corrected, snapshots, paths; or the group
+moments.
 
 Plain numbers and JSON text only: the file is read from R, Julia and MATLAB as well. No
 compression: most of a double's bits are noise here. Checksums by chunk (fletcher32) on all that is large, and
@@ -46,13 +51,16 @@ import mcsgd
 from mcsgd.errors import FileFormatError, InputError
 from mcsgd.schemes import STREAM_VERSION
 
-__all__ = ["CHUNK_ROWS", "FORMAT", "FORMAT_VERSION", "SHARD", "open_file", "write_versions"]
+__all__ = ["CHUNK_ROWS", "FORMAT", "FORMAT_VERSION", "MATRIX", "SHARD", "open_file", "write_versions"]
 
 FORMAT, SHARD = "mcsgd", "mcsgd shard"
 FORMAT_VERSION = (1, 0)
 """A newer minor version can be read by this one; a newer major version cannot."""
 
 CHUNK_ROWS = 4096
+
+MATRIX = ("parameter", "other_parameter")
+"""The dimensions of a (d, d) array."""
 
 
 def write_versions(file: h5py.File, kind: str) -> None:
@@ -107,7 +115,8 @@ def _check_version(path: Path, file: h5py.File, kind: str) -> None:
     advice = f"mcsgd {writer} wrote it, and that version or a newer one reads it"
     if major > FORMAT_VERSION[0]:
         raise FileFormatError(
-            f"{path} has format version {major}.{minor}, and this mcsgd reads up to {FORMAT_VERSION[0]}: {advice}"
+            f"{path} has format version {major}.{minor}, and this mcsgd reads up to {FORMAT_VERSION[0]}: "
+            f"{advice}"
         )
     if stream > STREAM_VERSION:
         raise FileFormatError(

@@ -1,4 +1,4 @@
-"""A checksum at the end of a file: HDF5 reads nothing there, so it covers every byte of the file before it."""
+"""A checksum behind the end of an HDF5 file, where HDF5 does not look: it covers every byte before it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = ["StoredRows", "nodes_of", "read_nodes", "stored_rows"]
 
 @dataclass(frozen=True, eq=False)
 class StoredRows:
-    """Trajectories first..stop - 1 of a run's file, or of a shard; `mcsgd.rows.Rows` says what the arrays are.
+    """Trajectories first..stop - 1 of a run's file, or of a shard; the arrays are as in `mcsgd.rows.Rows`.
 
     Attributes
     ----------

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from mcsgd.ensemble import Ensemble, Origin
 from mcsgd.errors import InputError
 from mcsgd.flow import Flow
-from mcsgd.moments import MomentsTree, Node
+from mcsgd.moments import Moments, MomentsTree, Node
 from mcsgd.rows import Source, pieces
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
-from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, write_versions
+from mcsgd.storage.schema import CHUNK_ROWS, FORMAT, MATRIX, write_versions
 from mcsgd.storage.seal import seal
+from mcsgd.storage.summary import summary
 
 __all__ = ["write_head", "write_nodes", "write_run"]
 
@@ -33,7 +34,7 @@ ROWS = {
     "status": ("0 finished, 1 diverged", ("trajectory",)),
     "corrected": ("endpoints less their control variate, of the same mean", ("trajectory", "parameter")),
     "snapshots": ("parameters after chosen epochs", ("trajectory", "epoch", "parameter")),
-    "paths": ("parameters after every step", ("path", "step", "parameter")),
+    "paths": ("parameters after every step", ("path_index", "step", "parameter")),
 }
 """What is kept of trajectories: the datasets, what they mean, and their dimensions."""
 
@@ -49,8 +50,8 @@ def write_run(
     """Write a run to a new file; it appears under its name when it is complete.
 
     The trajectories are those of `sources`, which together have all of them, in any order, and are read part
-    by part; or of `tree`, if moments alone were kept. By default, those of the run. `replace` and `folder` are
-    as for `new_file`.
+    by part; or of `tree`, if moments alone were kept. By default, those of the run. `replace` and `folder`
+    are as for `new_file`.
 
     Raises
     ------
@@ -76,9 +77,9 @@ def write_run(
                 tree = _write_rows(file, run.cloud.origin, sources, scales)
                 if run.cloud.start.size <= run.cloud.count:  # else larger than what it is computed from
                     whole = Node(0, run.cloud.count, tree.total)
-                    write_nodes(file, [whole], scales["parameter"])
+                    write_nodes(file, [whole], scales)
             else:
-                write_nodes(file, tree.nodes, scales["parameter"])
+                write_nodes(file, tree.nodes, scales)
             _write_statistics(file, Ensemble(run.cloud.origin, None, tree.total), "corrected" in file, scales)
         seal(temporary)
 
@@ -103,7 +104,7 @@ def _write_head(file: h5py.File, run: Run) -> Scales:
         meaning, names = ROWS["paths"]
         _write_array(file, "paths", run.cloud.first_paths, meaning, [scales[name] for name in names])
     if run.predicted_covariance is not None:
-        group, dimensions = file.create_group("predicted"), [scales["parameter"]] * 2
+        group, dimensions = file.create_group("predicted"), [scales[d] for d in MATRIX]
         meaning = "predicted covariance of single endpoints"
         _write_array(group, "covariance", run.predicted_covariance, meaning, dimensions)
     return scales
@@ -125,13 +126,17 @@ def _write_attributes(file: h5py.File, run: Run) -> None:
 
 def _write_scales(file: h5py.File, origin: Origin) -> Scales:
     settings = origin.settings
-    ranges = {"parameter": (np.arange(origin.start.size), "index of the parameter")}
-    if origin.kept == "cloud":
-        ranges["trajectory"] = np.arange(settings.trajectories), "index of the trajectory"
+    parameters = np.arange(origin.start.size)
+    ranges = {
+        "parameter": (parameters, "index of the parameter"),
+        # a dimension of its own: xarray knows no array with one dimension twice
+        "other_parameter": (parameters, "index of the parameter, of a matrix's columns"),
+    }
     if settings.snapshots:
         ranges["epoch"] = np.array(settings.snapshots), "epochs done"
     if settings.paths:
-        ranges["path"] = np.arange(settings.paths), "index of the trajectory"
+        # not "path": in xarray's tree a flow's path would be hidden by a coordinate of that name
+        ranges["path_index"] = np.arange(settings.paths), "index of the trajectory"
         ranges["step"] = np.arange(origin.steps + 1), "steps done"
     scales = {}
     for name, (values, meaning) in ranges.items():
@@ -143,10 +148,13 @@ def _write_scales(file: h5py.File, origin: Origin) -> Scales:
 
 def _write_rows(file: h5py.File, origin: Origin, sources: Sequence[Source], scales: Scales) -> MomentsTree:
     """Copy the trajectories, and return their moments, taken on the way."""
-    n, tree = origin.settings.trajectories, MomentsTree(origin.leaf)
+    n, tree = origin.settings.trajectories, origin.tree()
+    index = _trajectory_scale(file, n)
+    scales = {**scales, "trajectory": index}
     each = (2 + len(origin.settings.snapshots)) * origin.start.size
     size = max(AT_ONCE // each // origin.leaf, 1) * origin.leaf
     for piece in pieces(sources, 0, n, size):
+        index[piece.first : piece.stop] = np.arange(piece.first, piece.stop)
         for name, (meaning, dimensions) in ROWS.items():
             values: NDArray[Any] | None = getattr(piece, name)
             if values is None or any(d not in scales for d in dimensions) or not values.size:
@@ -158,6 +166,15 @@ def _write_rows(file: h5py.File, origin: Origin, sources: Sequence[Source], scal
         for rows in pieces([piece], piece.first, piece.stop, origin.leaf):
             tree.add(origin.node(rows))
     return tree
+
+
+def _trajectory_scale(file: h5py.File, n: int) -> h5py.Dataset:
+    """Return the scale of the trajectories, without its values; compressed, as it is 8 bytes for each."""
+    filters = {"chunks": (2**13,), "compression": "gzip", "compression_opts": 1, "shuffle": True}
+    scale = file.create_dataset("trajectory", (n,), np.int64, **(filters if n > 2**13 else {}))
+    scale.attrs["long_name"] = "index of the trajectory"
+    scale.make_scale("trajectory")
+    return scale
 
 
 def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
@@ -173,46 +190,49 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
     _write_array(group, "endpoint", flow.endpoint, meaning, [scales["parameter"]])
 
 
-def write_nodes(file: h5py.File, nodes: Sequence[Node], parameter: h5py.Dataset | None = None) -> None:
+def write_nodes(file: h5py.File, nodes: Sequence[Node], scales: Scales | None = None) -> None:
     """Write moments, a line for each node."""
-    group = file.create_group("moments")
-    for name in ("first", "stop"):
-        group[name] = np.array([getattr(node, name) for node in nodes], np.int64)
-    moments = [node.moments for node in nodes]
-    for name in ("left_out", "diverged"):
-        group[name] = np.array([getattr(one, name) for one in moments], np.int64)
+    group, moments = file.create_group("moments"), [node.moments for node in nodes]
+    columns = {
+        "first": ([node.first for node in nodes], "index of the first trajectory"),
+        "stop": ([node.stop for node in nodes], "index after the last trajectory"),
+        "left_out": ([one.left_out for one in moments], "trajectories of units that did not finish"),
+        "diverged": ([one.diverged for one in moments], "trajectories that diverged"),
+    }
     same = all(one.singles is one.units for one in moments)
-    scales = [] if parameter is None else [parameter]
     for name in ("units",) if same else ("units", "singles"):
-        found = [getattr(one, name) for one in moments]
-        group[f"{name}/count"] = np.array([one.count for one in found], np.int64)
-        mean, scatter = (np.array([getattr(one, what) for one in found]) for what in ("mean", "scatter"))
-        _write_array(group[name], "mean", mean, "mean endpoint minus start", [None, *scales])
-        meaning = "sum of outer products of deviations from the mean"
-        _write_array(group[name], "scatter", scatter, meaning, [None, *scales, *scales])
+        found: list[Moments] = [getattr(one, name) for one in moments]
+        deviations = "sum of outer products of deviations from the mean"
+        columns |= {
+            f"{name}/count": ([one.count for one in found], f"{name} that finished"),
+            f"{name}/mean": ([one.mean for one in found], "mean endpoint minus start"),
+            f"{name}/scatter": ([one.scatter for one in found], deviations),
+        }
+    group["node"] = np.arange(len(nodes))
+    group["node"].attrs["long_name"] = "index of the part"
+    group["node"].make_scale("node")
+    for name, (values, meaning) in columns.items():
+        array = np.array(values)
+        dimensions = [scales[d] for d in MATRIX[: array.ndim - 1]] if scales else []
+        _write_array(group, name, array, meaning, [group["node"], *dimensions])
 
 
 def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales: Scales) -> None:
+    meanings = {
+        "mean": "mean of the corrected endpoints" if corrected else "mean endpoint",
+        "standard_error": f"standard error of the mean; independent unit: {cloud.unit_name}",
+        "covariance": "covariance of endpoints",
+        "count": "trajectories",
+        "diverged": "trajectories that diverged",
+    }
     group = file.create_group("statistics")
-    group["count"] = np.int64(cloud.count)
-    group["diverged"] = np.int64(cloud.diverged)
-    if cloud.diverged:  # the mean over all orders does not exist
-        cloud = cloud.finished()
-        group = group.create_group("conditional_on_finishing")
-        group["count"] = np.int64(cloud.count)
-    if not cloud.count:
-        return
-    parameter = scales["parameter"]
-    mean = "mean of the corrected endpoints" if corrected else "mean endpoint"
-    error = f"standard error of the mean; independent unit: {cloud.unit_name}"
-    _write_array(group, "mean", cloud.mean, mean, [parameter])
-    _write_array(group, "standard_error", cloud.standard_error, error, [parameter])
-    if cloud.start.size <= cloud.count:  # else larger than the cloud it is computed from
-        _write_array(group, "covariance", cloud.covariance, "covariance of endpoints", [parameter, parameter])
+    for name, values in summary(cloud).items():
+        meaning = meanings[name.split("/")[-1]]
+        _write_array(group, name, values, meaning, [scales[d] for d in MATRIX[: values.ndim]])
 
 
 def _write_array(
-    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, scales: Sequence[h5py.Dataset | None]
+    group: h5py.Group, name: str, values: NDArray[Any], meaning: str, scales: Sequence[h5py.Dataset]
 ) -> None:
     _create(group, name, values.shape, values.dtype, meaning, scales)[...] = values
 
@@ -223,7 +243,7 @@ def _create(
     shape: tuple[int, ...],
     dtype: Any,
     meaning: str,
-    scales: Sequence[h5py.Dataset | None],
+    scales: Sequence[h5py.Dataset],
 ) -> h5py.Dataset:
     storage: dict[str, Any] = {}
     if np.prod(shape) > CHUNK_ROWS:
@@ -233,6 +253,5 @@ def _create(
     dataset.attrs["units"] = "1"
     dataset.attrs["long_name"] = meaning
     for axis, scale in zip(dataset.dims, scales, strict=False):
-        if scale is not None:
-            axis.attach_scale(scale)
+        axis.attach_scale(scale)
     return dataset

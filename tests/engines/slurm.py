@@ -58,7 +58,7 @@ def missing() -> str:
         return "Slurm's daemons need root"
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
     absent = [program for program in PROGRAMS if not shutil.which(program, path=path)]
-    return f"no {', '.join(absent)}: scripts/ci_packages.sh installs Slurm" if absent else ""
+    return f"no {', '.join(absent)}: scripts/ci_tools.sh installs Slurm" if absent else ""
 
 
 class SlurmDownError(Exception):

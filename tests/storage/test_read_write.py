@@ -131,12 +131,12 @@ def test_statistics_are_those_of_the_cloud(cloud, path):
         ("endpoints", ["trajectory", "parameter"]),
         ("status", ["trajectory"]),
         ("snapshots", ["trajectory", "epoch", "parameter"]),
-        ("paths", ["path", "step", "parameter"]),
+        ("paths", ["path_index", "step", "parameter"]),
         ("statistics/mean", ["parameter"]),
-        ("statistics/covariance", ["parameter", "parameter"]),
+        ("statistics/covariance", ["parameter", "other_parameter"]),
         ("flows/sgd/path", ["flows/sgd/time", "parameter"]),
         ("flows/sgd/endpoint", ["parameter"]),
-        ("predicted/covariance", ["parameter", "parameter"]),
+        ("predicted/covariance", ["parameter", "other_parameter"]),
     ],
 )
 def test_dimension_scales(toy, path, dataset, dimensions):
