@@ -5,8 +5,9 @@
 packages=()
 command -v h5dump >/dev/null || packages+=(hdf5-tools)
 Rscript -e 'library(hdf5r)' >/dev/null 2>&1 || packages+=(r-base-core r-cran-hdf5r)
-command -v munged slurmctld slurmd sbatch | [ "$(wc -l)" -eq 4 ] ||
-    packages+=(slurmctld slurmd slurm-client munge)
+for program in munged slurmctld slurmd sbatch; do
+    command -v "$program" >/dev/null || { packages+=(slurmctld slurmd slurm-client munge) && break; }
+done
 if [ ${#packages[@]} -eq 0 ]; then
     exit 0
 fi

@@ -2,23 +2,27 @@
 #SBATCH --job-name=mcsgd-merge
 # Makes one file of what the tasks of a job array have left; fails if a task is missing, and says which.
 #
-#     sbatch --dependency=afterany:JOB merge.sh RUN.h5 [COMMAND ...]
+#     sbatch --dependency=afterany:JOB merge.sh RUN.h5 TASKS [COMMAND ...]
 #
-# COMMAND is what submits the array again, for the message. Not afterok, after which nothing would be
-# heard of an array with a failed task.
+# COMMAND is what submits the array, for the message. Not afterok, after which nothing would be heard of an
+# array with a failed task.
 set -euo pipefail
-output="${1:?usage: merge.sh RUN.h5 [COMMAND ...]}"
-shift
+usage="usage: merge.sh RUN.h5 TASKS [COMMAND ...]"
+output="${1:?$usage}" tasks="${2:?$usage}"
+shift 2
 
-code=0
-mcsgd merge "$output" || code=$?
-if [ "$code" -ne 0 ]; then
-    {
-        echo "$output is not complete. For tasks 2 and 5, say, submit again:"
-        printf '   '
-        printf ' %q' "$@" --array=2,5
-        printf '\nWithout --array all do; what is finished is not computed again.\n'
-    } >&2
-    exit "$code"
+if [ -e "$output.parts" ] || [ ! -e "$output" ]; then # else it has all already
+    code=0
+    said="$(mcsgd merge "$output" --tasks "$tasks" 2>&1)" || code=$?
+    echo "$said"
+    if [ "$code" -ne 0 ]; then
+        late="$(tr '\n' ' ' <<<"$said" | sed -n 's/.*these are not done: \([0-9, ]*[0-9]\).*/\1/p')"
+        if [ -n "$late" ]; then
+            echo "Submit them again:"
+            printf '%q ' "$@" "--array=${late//, /,}"
+            echo
+        fi
+        exit "$code"
+    fi
 fi
 mcsgd verify "$output"
