@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Installs, where this is root on Debian, the programs that some tests read run files with: h5dump, R with
-# hdf5r. Those tests are skipped where the programs are not there, so that nothing here is an error.
+# Installs, where this is root on Debian, the programs that some tests use: h5dump and R with hdf5r to read run
+# files, Slurm to run the job scripts. Those tests are skipped where the programs are not there, so that nothing
+# here is an error.
 packages=()
 command -v h5dump >/dev/null || packages+=(hdf5-tools)
 Rscript -e 'library(hdf5r)' >/dev/null 2>&1 || packages+=(r-base-core r-cran-hdf5r)
+for program in munged slurmctld slurmd sbatch; do
+    command -v "$program" >/dev/null || { packages+=(slurmctld slurmd slurm-client munge) && break; }
+done
 if [ ${#packages[@]} -eq 0 ]; then
     exit 0
 fi

@@ -1,0 +1,54 @@
+"""The Dask engine, on a cluster of commands and on one of its own."""
+
+import json
+from importlib.util import find_spec
+
+import pytest
+from engines.commands import check_same, kill, parts, until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra dask"),
+]
+
+
+@pytest.fixture
+def scheduler(commands, tmp_path):
+    """The address of a scheduler."""
+    # So long it may look for a killed worker whose result it wants; half a minute if not said.
+    commands.environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "10s"
+    file = tmp_path / "scheduler.json"
+    where = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file]
+    process = commands.start("dask", "scheduler", *where)
+    until(file.exists, 60, "the scheduler", lambda: commands.output(process))
+    return json.loads(file.read_text())["address"]
+
+
+@pytest.fixture
+def workers(commands, scheduler, tmp_path):
+    """Two workers of one process each, which nobody starts again."""
+    options = ["--no-nanny", "--nthreads", 1, "--no-dashboard", "--death-timeout", 60]
+    options += ["--local-directory", tmp_path / "dask"]
+    workers = [commands.start("dask", "worker", scheduler, *options) for _ in range(2)]
+    for worker in workers:
+        until(lambda w=worker: "Registered to" in commands.output(w), 60, "a worker")
+    return workers
+
+
+def test_a_killed_worker(commands, scheduler, workers, experiment, output, plain):
+    """Its tasks go to the other one."""
+    run = commands.start(
+        "mcsgd", "run", experiment, "-o", output, "--engine", "dask", "--scheduler", scheduler, "-q"
+    )
+    until(lambda: parts(output), 60, "the first part", lambda: commands.output(run))
+    kill(workers[0].pid)
+    commands.finish(run)
+    assert workers[1].poll() is None
+    check_same(commands, output, plain)
+
+
+def test_a_cluster_of_its_own(commands, experiment, output, plain):
+    """Started for the run, and ended with it."""
+    commands.run("mcsgd", "run", experiment, "-o", output, "--engine", "dask", "-q")
+    until(lambda: not commands.processes(), 20, "the cluster to end")
+    check_same(commands, output, plain)
