@@ -4,8 +4,7 @@ After one epoch it falls with order 2 for gradient flow and the flow of gradient
 et al. (2021), and 4 with the next term; balanced sets of orders make even that visible.
 """
 
-import numpy as np
-from paper import breast_cancer, order_claims, panels, published, scaled
+from paper import breast_cancer, ladder, order_claims, panels, published, scaled
 
 import mcsgd
 from mcsgd.plots import draw_orders
@@ -15,13 +14,9 @@ from mcsgd.plots import draw_orders
 def main(size):
     problem, start = breast_cancer()
     settings = mcsgd.Settings(0.008, trajectories=scaled(40, size, 8) * 4896, design="balanced")
-    steps = 0.008 / 2.0 ** np.arange(max(5, round(6 * size)))
+    steps = ladder(0.008, size, least=5)
     found = mcsgd.study(problem, start, settings, values=steps, exact=False, confidence=0.999)
     figure, (axes,) = panels(1, height=3.4)
     draw_orders(axes, found).set_title("breast cancer, logistic regression, one epoch of 18 minibatches")
     axes.legend(loc="lower right")
-    return figure, order_claims(found, gradient=2, gd=2, sgd=3, second_order=4)
-
-
-if __name__ == "__main__":
-    main()
+    return figure, order_claims(found, 0.35, gradient=2, gd=2, sgd=3, second_order=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.stats import binomtest
 
 import mcsgd
 from mcsgd.errors import McsgdWarning
+from mcsgd.problems import Problem
 
 HERE = Path(__file__).resolve().parent
 DATA, FOLDER = HERE.parents[1] / "data", HERE.parents[1] / "runs" / "gallery"
@@ -44,8 +47,8 @@ class Claim(NamedTuple):
 def published(draw: Callable[[float], tuple[Figure, list[Claim]]]) -> Callable[..., list[Claim]]:
     """Make `main(size, folder)` of a function of the size that gives a figure and its claims.
 
-    The figure's panels are lettered, and it is written as .svg and .png; its claims are printed under its name; SystemExit says which of
-    them do not hold.
+    The figure's panels are lettered, and it is written as .svg and .png; its claims are printed under its
+    name; SystemExit says which of them do not hold.
     """
     name = Path(inspect.getfile(draw)).stem
 
@@ -84,25 +87,69 @@ def scaled(number: float, size: float, least: int = 2) -> int:
     return max(int(number * size), least) // 2 * 2
 
 
-def order_claims(found: mcsgd.Study, within: float = 0.35, **orders: float) -> list[Claim]:
+def between(text: str, value: float, low: float, high: float = math.inf) -> Claim:
+    """Return the claim that a measured number lies between two others."""
+    expected = f"> {low:.4g}" if math.isinf(high) else f"{low:.4g} to {high:.4g}"
+    return Claim(f"{text}: {expected}", f"{value:.4g}", bool(low <= value <= high))
+
+
+def order_claims(found: mcsgd.Study, within: float = 0.15, **orders: float) -> list[Claim]:
     """Return the claims that the intervals of a study's orders lie within so much of these, by field."""
     claims = []
     for name, expected in orders.items():
         one = found[name.replace("_", "-")]
         low, high = one.order_interval
-        text = f"distance to {one.field} falls with order {expected:g}, within {within:g}"
+        text = f"order of the distance to {one.field}: {expected - within:.4g} to {expected + within:.4g}"
         measured = f"{one.order:.3f} ({low:.3f} to {high:.3f})"
-        claims.append(Claim(text, measured, expected - within < low <= high < expected + within))
+        claims.append(Claim(text, measured, expected - within <= low <= high <= expected + within))
     return claims
 
 
-def breast_cancer() -> tuple[mcsgd.problems.Problem, np.ndarray]:
+def slope_of(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the slope of a straight line fitted to positive numbers on logarithmic axes."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def ladder(largest: float, size: float, most: int = 6, least: int = 4) -> np.ndarray:
+    """Return so many numbers, each half of the one before."""
+    return largest / 2.0 ** np.arange(max(least, round(most * size)))
+
+
+def breast_cancer() -> tuple[Problem, np.ndarray]:
     """Return logistic regression on the data of that name, 18 minibatches, and a start."""
     experiment = mcsgd.Experiment.read(DATA / "breast_cancer.toml")
     return experiment.problem, experiment.start
 
 
-def run_of(problem: mcsgd.problems.Problem, start: np.ndarray, settings: mcsgd.Settings) -> mcsgd.Run:
+def wilson(hits: np.ndarray) -> np.ndarray:
+    """Return the fraction of hits, and the lengths of its error bars down and up: Wilson's interval, 99.9%."""
+    fraction = np.mean(hits)
+    interval = binomtest(int(np.sum(hits)), hits.size).proportion_ci(0.999, "wilson")
+    return np.array([fraction, fraction - interval.low, interval.high - fraction])
+
+
+def regression(N: int, batch_size: int) -> mcsgd.problems.LinearRegression:
+    """Return linear regression of two parameters on N random examples that no line fits."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(N, 2))
+    return mcsgd.problems.LinearRegression(X, X @ [1.0, -2.0] + rng.normal(size=N), batch_size)
+
+
+def gd_endpoint(problem: Problem, start: np.ndarray, settings: mcsgd.Settings) -> np.ndarray:
+    """Return where full-batch gradient descent of the same step size ends after the same flow time."""
+    epochs = round(settings.flow_time(problem) / settings.step_size)
+    descent = mcsgd.Settings(settings.step_size, epochs, 1, sampling="full-batch")
+    return mcsgd.simulate(problem, start, descent).mean
+
+
+def flow_ends(
+    problem: Problem, start: np.ndarray, settings: mcsgd.Settings, *fields: str
+) -> list[np.ndarray]:
+    """Return where the flows of these fields end."""
+    return [mcsgd.integrate(problem, start, settings, field).endpoint for field in fields]
+
+
+def run_of(problem: Problem, start: np.ndarray, settings: mcsgd.Settings) -> mcsgd.Run:
     """Return the cloud of endpoints together with the flows that theory has for these settings."""
     fields = mcsgd.theory.default_fields(problem, settings)
     flows = {field: mcsgd.integrate(problem, start, settings, field) for field in fields}

@@ -20,6 +20,9 @@ NAMES = (
     "backward_error",
     "clouds",
     "orders",
+    "replacement",
+    "batch_size_law",
+    "two_minima",
 )
 
 
