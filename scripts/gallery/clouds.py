@@ -30,4 +30,4 @@ def main(size):
     for panel in axes[:2]:
         panel.set(xlabel="a", ylabel="b")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    return figure, claims
+    return figure, *claims

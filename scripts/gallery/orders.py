@@ -19,4 +19,4 @@ def main(size):
     figure, (axes,) = panels(1, height=3.4)
     draw_orders(axes, found).set_title("breast cancer, logistic regression, one epoch of 18 minibatches")
     axes.legend(loc="lower right")
-    return figure, order_claims(found, 0.35, gradient=2, gd=2, sgd=3, second_order=4)
+    return figure, *order_claims(found, 0.35, gradient=2, gd=2, sgd=3, second_order=4)

@@ -8,11 +8,13 @@ import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import h5py
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.stats import binomtest
 
 import mcsgd
@@ -44,11 +46,11 @@ class Claim(NamedTuple):
     holds: bool
 
 
-def published(draw: Callable[[float], tuple[Figure, list[Claim]]]) -> Callable[..., list[Claim]]:
-    """Make `main(size, folder)` of a function of the size that gives a figure and its claims.
+def published(draw: Callable[[float], tuple[Any, ...]]) -> Callable[..., list[Claim]]:
+    """Make `main(size, folder)` of a function of the size that returns a figure and its claims.
 
-    The figure's panels are lettered, and it is written as .svg and .png; its claims are printed under its
-    name; SystemExit says which of them do not hold.
+    The figure's panels get letters and legends, and it is written as .svg and .png; its claims are printed
+    under its name; SystemExit says which of them do not hold.
     """
     name = Path(inspect.getfile(draw)).stem
 
@@ -57,10 +59,8 @@ def published(draw: Callable[[float], tuple[Figure, list[Claim]]]) -> Callable[.
         with matplotlib.rc_context(fname=HERE / "paper.mplstyle"), warnings.catch_warnings():
             # Ladders reach out of the asymptotic range on purpose.
             warnings.simplefilter("ignore", McsgdWarning)
-            figure, claims = draw(size)
-            if len(figure.axes) > 1:
-                for letter, axes in zip("abcdefgh", figure.axes, strict=False):
-                    axes.set_title(f"({letter}) {axes.get_title('left')}")
+            figure, *claims = draw(size)
+            _finish(figure)
             Path(folder).mkdir(parents=True, exist_ok=True)
             for suffix in ("svg", "png"):
                 metadata = {"Date": None} if suffix == "svg" else None  # the same bytes each time
@@ -73,6 +73,20 @@ def published(draw: Callable[[float], tuple[Figure, list[Claim]]]) -> Callable[.
         return claims
 
     return main
+
+
+def _finish(figure: Figure) -> None:
+    """Letter the panels, add legends where there are none yet, and number short logarithmic axes sparsely."""
+    for letter, axes in zip("abcdefgh", figure.axes, strict=False):
+        if len(figure.axes) > 1:
+            axes.set_title(f"({letter}) {axes.get_title('left')}")
+        if axes.get_legend_handles_labels()[0] and not axes.get_legend() and not figure.legends:
+            axes.legend()
+        low, high = axes.get_xlim()
+        if isinstance(axes.xaxis.get_major_locator(), LogLocator) and high < 50 * low:
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def panels(columns: int, height: float = 2.5, rows: int = 1) -> tuple[Figure, np.ndarray]:
@@ -122,7 +136,7 @@ def breast_cancer() -> tuple[Problem, np.ndarray]:
 
 
 def wilson(hits: np.ndarray) -> np.ndarray:
-    """Return the fraction of hits, and the lengths of its error bars down and up: Wilson's interval, 99.9%."""
+    """Return the fraction of hits, and its error bars down and up: Wilson's interval, 99.9%."""
     fraction = np.mean(hits)
     interval = binomtest(int(np.sum(hits)), hits.size).proportion_ci(0.999, "wilson")
     return np.array([fraction, fraction - interval.low, interval.high - fraction])
@@ -133,6 +147,21 @@ def regression(N: int, batch_size: int) -> mcsgd.problems.LinearRegression:
     rng = np.random.default_rng(3)
     X = rng.normal(size=(N, 2))
     return mcsgd.problems.LinearRegression(X, X @ [1.0, -2.0] + rng.normal(size=N), batch_size)
+
+
+def digits(batch_size: int) -> tuple[mcsgd.problems.TanhNetwork, Callable[[np.ndarray], float]]:
+    """Return a small network on 600 handwritten digits, and its accuracy on the other 1197."""
+    with h5py.File(DATA / "digits.h5") as file:
+        X, y = file["X"][:], file["y"][:]
+    hidden, train, test = 16, slice(600), slice(600, None)
+    problem = mcsgd.problems.TanhNetwork(X[train], y[train], batch_size, hidden, output="softmax")
+
+    def accuracy(w: np.ndarray) -> float:
+        W1, b1, W2, b2 = np.split(w, np.cumsum([64 * hidden, hidden, 10 * hidden]))
+        inner = np.tanh(X[test] @ W1.reshape(hidden, 64).T + b1)
+        return float(np.mean((inner @ W2.reshape(10, hidden).T + b2).argmax(axis=1) == y[test]))
+
+    return problem, accuracy
 
 
 def gd_endpoint(problem: Problem, start: np.ndarray, settings: mcsgd.Settings) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Minibatches drawn with and without replacement have different mean paths, and clouds of different widths.
 
-Without replacement the mean follows C + (eps/4m) sum_k |grad C_k|^2, with it C + (eps/4)|grad C|^2, as if there
-were no minibatches. After one epoch the cloud's width falls as eps^2 without, and as eps with.
+Without replacement the mean follows C + (eps/4m) sum_k |grad C_k|^2, with it C + (eps/4)|grad C|^2, as if
+there were no minibatches. After one epoch the cloud's width falls as eps^2 without, and as eps with.
 """
 
 import numpy as np
@@ -34,5 +34,4 @@ def main(size):
     left.set(ylabel=r"distance of the mean $\times 10^3$", xlim=(-0.5, 1.5), ylim=0)
     left.set_title(f"{count / 1e6:g} million trajectories, step size {steps[0]:g}")
     right.set(xlabel="step size", ylabel="standard deviation", title="width of the cloud")
-    right.legend()
-    return figure, claims
+    return figure, *claims

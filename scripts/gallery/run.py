@@ -23,6 +23,8 @@ NAMES = (
     "replacement",
     "batch_size_law",
     "two_minima",
+    "flat_valley",
+    "explicit",
 )
 
 
