@@ -1,7 +1,7 @@
 """The implicit penalty of SGD, made explicit: a network on digits, trained for one flow time in two ways.
 
-The larger the step size, the smaller is C_reg = (1/m) sum_k |grad C_k|^2 where the mean ends; a tiny step with
-that penalty made explicit, of the same total strength, ends there too, to second order (Smith et al. 2021).
+The larger the step size, the smaller is C_reg = (1/m) sum_k |grad C_k|^2 where the mean ends; a tiny step
+with that penalty made explicit, of the same total strength, ends there too, to second order (Smith et al.).
 """
 
 import numpy as np

@@ -164,6 +164,14 @@ def digits(batch_size: int) -> tuple[mcsgd.problems.TanhNetwork, Callable[[np.nd
     return problem, accuracy
 
 
+def logistic() -> tuple[mcsgd.problems.LogisticRegression, np.ndarray]:
+    """Return logistic regression of three parameters, 8 minibatches of 4 examples, and a start."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(32, 3))
+    labels = (X[:, 0] + rng.normal(size=32) > 0).astype(int)
+    return mcsgd.problems.LogisticRegression(2 * X, labels, batch_size=4, l2=0.01), np.array([0.5, -0.5, 1.0])
+
+
 def gd_endpoint(problem: Problem, start: np.ndarray, settings: mcsgd.Settings) -> np.ndarray:
     """Return where full-batch gradient descent of the same step size ends after the same flow time."""
     epochs = round(settings.flow_time(problem) / settings.step_size)

@@ -25,6 +25,8 @@ NAMES = (
     "two_minima",
     "flat_valley",
     "explicit",
+    "substeps",
+    "designs",
 )
 
 
