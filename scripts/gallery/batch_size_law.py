@@ -5,7 +5,8 @@ to 1/B; with steps in proportion to B, the linear scaling rule, it hardly change
 """
 
 import numpy as np
-from paper import BLUE, VERMILION, between, gd_endpoint, panels, published, regression, scaled, slope_of
+from paper import BLUE, VERMILION, between, panels, published, scaled, slope_of
+from setups import gd_endpoint, regression
 
 import mcsgd
 

@@ -3,7 +3,8 @@
 The mean lies off gradient flow by many standard errors, and far nearer to the flow of Smith et al. (2021).
 """
 
-from paper import TOY, TOY_START, between, breast_cancer, panels, published, run_of, scaled
+from paper import between, panels, published, scaled
+from setups import TOY, TOY_START, breast_cancer, run_of
 
 import mcsgd
 from mcsgd.plots import draw_near, draw_whole

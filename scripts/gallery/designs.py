@@ -5,7 +5,8 @@ the more so the smaller the step: their noise falls as eps^3, eps^3 and eps^4, n
 """
 
 import numpy as np
-from paper import between, ladder, logistic, panels, published, scaled, slope_of
+from paper import between, ladder, panels, published, scaled, slope_of
+from setups import logistic
 
 import mcsgd
 

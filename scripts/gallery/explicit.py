@@ -1,11 +1,12 @@
 """The implicit penalty of SGD, made explicit: a network on digits, trained for one flow time in two ways.
 
-The larger the step size, the smaller is C_reg = (1/m) sum_k |grad C_k|^2 where the mean ends; a tiny step
-with that penalty made explicit, of the same total strength, ends there too, to second order (Smith et al.).
+The larger the step, the smaller C_reg = (1/m) sum_k |grad C_k|^2 at the end; penalising it with a tiny step
+does the same to second order (Smith et al. 2021).
 """
 
 import numpy as np
-from paper import BLACK, BLUE, ORANGE, between, digits, ladder, panels, published, scaled, slope_of
+from paper import BLACK, BLUE, ORANGE, between, ladder, panels, published, scaled, slope_of
+from setups import digits
 
 import mcsgd
 

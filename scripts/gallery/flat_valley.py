@@ -5,7 +5,8 @@ on drifting along it, at a speed in proportion to the step size, as the flow on 
 """
 
 import numpy as np
-from paper import BLUE, GREEN, TOY, TOY_START, between, ladder, panels, published, scaled, slope_of
+from paper import BLUE, GREEN, between, ladder, panels, published, scaled, slope_of
+from setups import TOY, TOY_START
 
 import mcsgd
 

@@ -4,7 +4,8 @@ After one epoch it falls with order 2 for gradient flow and the flow of gradient
 et al. (2021), and 4 with the next term; balanced sets of orders make even that visible.
 """
 
-from paper import breast_cancer, ladder, order_claims, panels, published, scaled
+from paper import ladder, order_claims, panels, published, scaled
+from setups import breast_cancer
 
 import mcsgd
 from mcsgd.plots import draw_orders

@@ -5,7 +5,8 @@ there were no minibatches. After one epoch the cloud's width falls as eps^2 with
 """
 
 import numpy as np
-from paper import BLUE, ORANGE, TOY, TOY_START, between, ladder, panels, published, scaled, slope_of
+from paper import BLUE, ORANGE, between, ladder, panels, published, scaled, slope_of
+from setups import TOY, TOY_START
 
 import mcsgd
 

@@ -27,6 +27,10 @@ NAMES = (
     "explicit",
     "substeps",
     "designs",
+    "covariance",
+    "momentum",
+    "stationary",
+    "reach",
 )
 
 

@@ -5,7 +5,8 @@ mean comes nearer to gradient flow as 1/n, while an epoch goes equally far and i
 """
 
 import numpy as np
-from paper import BLUE, TOY, TOY_START, between, order_claims, panels, published, scaled
+from paper import BLUE, between, order_claims, panels, published, scaled
+from setups import TOY, TOY_START
 
 import mcsgd
 from mcsgd.plots import draw_orders

@@ -1,12 +1,12 @@
 """Two minima of one mean loss and one curvature; SGD prefers the one where the minibatches agree.
 
-From a start right of the ridge GD ends on the right, and SGD ever more often on the left as the step size
-grows, because the ridge of C_SGD moves past the start. Bars: 99.9% Wilson intervals.
+From right of the ridge GD ends on the right; SGD ever more on the left: the ridge of C_SGD passes the start.
 """
 
 import numpy as np
-from paper import BLUE, GREEN, VERMILION, between, gd_endpoint, panels, published, scaled, wilson
+from paper import BLUE, GREEN, VERMILION, between, panels, published, scaled, wilson
 from scipy.stats import norm
+from setups import gd_endpoint
 
 import mcsgd
 
@@ -30,8 +30,8 @@ def main(size):
         width = np.sqrt(step**3 / 8 * mcsgd.theory.xi_covariance(problem, [ridge])[0, 0])
         points.append([*wilson(ended < 0), norm.cdf((ridge - START[0]) / width), gd[0] < 0])
     sgd, low, high, theory, gd = np.array(points).T
-    lines = mean, mean + 0.1 / 4 * norms, mean - (w + 1) ** 2 / 2, mean + (w + 1) ** 2 / 2
-    left.plot(w, np.transpose(lines), label=["C", "$C_{SGD}$, step size 0.1", "minibatches 1, 3", "2, 4"])
+    lines = np.transpose([mean, mean + norms / 40, mean - (w + 1) ** 2 / 2, mean + (w + 1) ** 2 / 2])
+    left.plot(w, lines, label=["C", "$C_{SGD}$, step size 0.1", "minibatches 1, 3", "minibatches 2, 4"])
     left.set(xlabel="w, started at 0.03", ylabel="loss", ylim=(-0.25, 1.3))
     right.errorbar(steps, sgd, [low, high], fmt="o", color=BLUE, label="SGD")
     right.plot(steps, theory, color=VERMILION, label="theory: ridge of $C_{SGD}$, noise")
