@@ -1,7 +1,6 @@
 """The implicit penalty of SGD, made explicit: a network on digits, trained for one flow time in two ways.
 
-The larger the step, the smaller C_reg = (1/m) sum_k |grad C_k|^2 at the end; penalising it with a tiny step
-does the same to second order (Smith et al. 2021).
+The larger the step the smaller C_reg = mean |grad C_k|^2 at the end; a tiny step on it as a penalty does so.
 """
 
 import numpy as np

@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 import mcsgd
 from mcsgd.errors import McsgdWarning
@@ -122,6 +122,11 @@ def slope_of(x: np.ndarray, y: np.ndarray) -> float:
 def ladder(largest: float, size: float, most: int = 6, least: int = 4) -> np.ndarray:
     """Return so many numbers, each half of the one before."""
     return largest / 2.0 ** np.arange(max(least, round(most * size)))
+
+
+def normal_cdf(x: float) -> float:
+    """Return the probability that a standard normal number is below x."""
+    return float(norm.cdf(x))
 
 
 def wilson(hits: np.ndarray) -> np.ndarray:

@@ -4,8 +4,7 @@ From right of the ridge GD ends on the right; SGD ever more on the left: the rid
 """
 
 import numpy as np
-from paper import BLUE, GREEN, VERMILION, between, panels, published, scaled, wilson
-from scipy.stats import norm
+from paper import BLUE, GREEN, VERMILION, between, normal_cdf, panels, published, scaled, wilson
 from setups import gd_endpoint
 
 import mcsgd
@@ -28,7 +27,7 @@ def main(size):
         ended, gd = mcsgd.simulate(problem, START, settings).endpoints, gd_endpoint(problem, START, settings)
         ridge = w[np.argmax(np.where(abs(w) < 0.5, mean + step / 4 * norms, 0))]  # of C_SGD
         width = np.sqrt(step**3 / 8 * mcsgd.theory.xi_covariance(problem, [ridge])[0, 0])
-        points.append([*wilson(ended < 0), norm.cdf((ridge - START[0]) / width), gd[0] < 0])
+        points.append([*wilson(ended < 0), normal_cdf((ridge - START[0]) / width), gd[0] < 0])
     sgd, low, high, theory, gd = np.array(points).T
     lines = np.transpose([mean, mean + norms / 40, mean - (w + 1) ** 2 / 2, mean + (w + 1) ** 2 / 2])
     left.plot(w, lines, label=["C", "$C_{SGD}$, step size 0.1", "minibatches 1, 3", "minibatches 2, 4"])
