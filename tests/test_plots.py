@@ -1,11 +1,22 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mcsgd.errors import DivergedError, InputError, MissingExtraError, OutputExistsError
 from mcsgd.ladders.ladder import study
-from mcsgd.plots import check_picture, cloud_picture, plot_orders, save_cloud_picture, save_picture
+from mcsgd.plots import (
+    check_picture,
+    cloud_picture,
+    draw_ellipse,
+    draw_near,
+    draw_orders,
+    draw_whole,
+    plot_orders,
+    save_cloud_picture,
+    save_picture,
+)
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.projection import picture_plane
 from mcsgd.run import Run
@@ -109,6 +120,13 @@ def test_orders(tmp_path):
     assert (tmp_path / "orders.svg").stat().st_size > 5000
 
 
+def test_an_order_known_exactly_is_written_short():
+    found = make_study()
+    exact = replace(found, fields=tuple(replace(one, order=2.0, order_error=1e-5) for one in found.fields))
+    labels = [text.get_text() for text in plot_orders(exact).legends[0].get_texts()]
+    assert labels == [f"{one.field}: order 2.00" for one in found.fields]
+
+
 def test_orders_with_rungs_below_the_noise(tmp_path):
     found = make_study(exact=False)
     figure = plot_orders(found)
@@ -116,3 +134,49 @@ def test_orders_with_rungs_below_the_noise(tmp_path):
     assert "second-order: no fit" in labels
     assert len(figure.axes[0].texts) == sum(np.isfinite(one.slopes).sum() for one in found.fields)
     figure.canvas.draw()
+
+
+def test_drawing_into_axes_of_ones_own():
+    """Each returns the axes it was given, and draws into them alone."""
+    from matplotlib.figure import Figure
+
+    run = run_of(quadratic(2), np.ones(2))
+    figure = Figure()
+    one, two, three = figure.subplots(1, 3)
+    assert draw_whole(one, run) is one
+    assert draw_near(two, run) is two
+    assert draw_orders(three, make_study(), slopes=False) is three
+    assert not three.texts
+    assert one.get_xlabel() == two.get_xlabel() == "parameter 0"
+    figure.canvas.draw()
+
+
+def test_ellipse_holds_its_share_of_a_normal_cloud():
+    """All of it is at the distance whose square is the quantile of chi-square with 2 dof, and along the axes."""
+    from matplotlib.figure import Figure
+
+    covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
+    axes = draw_ellipse(Figure().subplots(), [1.0, -1.0], covariance, probability=0.95, color="k")
+    (line,) = axes.lines
+    points = np.transpose(line.get_data()) - [1.0, -1.0]
+    squares = np.einsum("ni,ij,nj->n", points, np.linalg.inv(covariance), points)
+    np.testing.assert_allclose(squares, 5.991464547107979, rtol=1e-12)  # scipy.stats.chi2(2).ppf(0.95)
+    assert line.get_color() == "k"
+
+
+def test_ellipse_of_rank_one_is_a_line():
+    from matplotlib.figure import Figure
+
+    axes = draw_ellipse(Figure().subplots(), [0.0, 0.0], [[1.0, 2.0], [2.0, 4.0]])
+    x, y = axes.lines[0].get_data()
+    np.testing.assert_allclose(y, 2 * x, atol=1e-7)
+    assert x.max() > 2
+
+
+def test_what_an_ellipse_needs():
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    with pytest.raises(InputError, match="mean") as error:
+        draw_ellipse(axes, [0.0], np.eye(3), probability=1.0)
+    assert {issue.argument for issue in error.value.issues} == {"mean", "covariance", "probability"}
