@@ -30,7 +30,7 @@ from mcsgd.storage.write import write_run
 
 __all__ = ["Means", "run_to_file"]
 
-FIRST_SHARD, SHARE, LARGE = 2.0, 0.01, 2**26
+FIRST_SHARD, SHARE, LARGE = 2.0, 0.01, 2**25
 """A shard is written when there are results of so many seconds, and of this share of the time so far, or so
 many bytes."""
 

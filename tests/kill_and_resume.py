@@ -61,7 +61,7 @@ def main(folder, wanted):
         if path.with_name(f"{path.name}.parts").exists():
             sys.exit(f"the parts of {path} were not removed")
         runs += 1
-    print(json.dumps({"kills": kills, "runs": runs}))
+    sys.stdout.write(json.dumps({"kills": kills, "runs": runs}))
 
 
 main(Path(sys.argv[1]), int(sys.argv[2]))

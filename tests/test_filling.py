@@ -121,7 +121,7 @@ OTHERS = {
         "settings": replace(SETTINGS, step_size=0.1, seed=4)
     },
     "the start": {"start": [1.2, 0.8]},
-    "problem.x: ": {"problem": ScalarFactorization([1.0, 0.5, 2.0, 1.6], [0.6, 1.0, 0.2, 0.9])},
+    "the data of the problem": {"problem": ScalarFactorization([1.0, 0.5, 2.0, 1.6], [0.6, 1.0, 0.2, 0.9])},
     "it keeps the cloud, and not the moments": {"settings": MOMENTS, "keep_cloud": False},
 }
 
@@ -266,7 +266,9 @@ def test_second_run_on_the_same_output_is_told_who_has_it(toy, path):
                 caught.append(str(error))
 
     simulate(toy, START, SETTINGS, path, progress=second, block_size=1000)
-    assert re.search(rf"run\.h5\.parts is in use by process {os.getpid()} on \S+; nothing was touched", *caught)
+    assert re.search(
+        rf"run\.h5\.parts is in use by process {os.getpid()} on \S+; nothing was touched", *caught
+    )
 
 
 def test_lock_ends_with_its_process(tmp_path):
@@ -324,7 +326,13 @@ def test_executor_of_other_processes(toy, path, tmp_path, keep, monkeypatch):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         done = []
         simulate(
-            toy, START, settings, path, executor=executor, keep_cloud=keep, progress=lambda n, _: done.append(n)
+            toy,
+            START,
+            settings,
+            path,
+            executor=executor,
+            keep_cloud=keep,
+            progress=lambda n, _: done.append(n),
         )
     assert (len(done) > 10) == keep  # a leaf has more trajectories than these
     assert done[-1] == settings.trajectories
@@ -366,7 +374,9 @@ def test_time_over_before_anything_is_done(toy, path):
 
 @pytest.mark.parametrize("options", [{}, {"workers": 3, "block_size": 17}], ids=["plain", "cut"])
 @pytest.mark.parametrize(
-    ("settings", "keep"), [(SETTINGS, True), (CONTROLLED, True), (MOMENTS, False)], ids=["cloud", "cv", "moments"]
+    ("settings", "keep"),
+    [(SETTINGS, True), (CONTROLLED, True), (MOMENTS, False)],
+    ids=["cloud", "cv", "moments"],
 )
 @pytest.mark.usefixtures("small_leaves")
 def test_standard_error_is_reached_with_the_same_bytes(toy, path, tmp_path, settings, keep, options):
@@ -379,7 +389,10 @@ def test_standard_error_is_reached_with_the_same_bytes(toy, path, tmp_path, sett
     assert mcsgd.load(path).stopped_by == "standard error"
     again = plain(toy, tmp_path, replace(settings, trajectories=cloud.count), keep_cloud=keep)
     assert bytes_of(path) == again
-    assert simulate(toy, START, settings, path, stop=rules, keep_cloud=keep, progress=_never).count == cloud.count
+    assert (
+        simulate(toy, START, settings, path, stop=rules, keep_cloud=keep, progress=_never).count
+        == cloud.count
+    )
     assert simulate(toy, START, settings, path, keep_cloud=keep).count == 5000  # without the rule, it goes on
 
 

@@ -174,6 +174,10 @@ class Problem:
         """The kernels and the compiled loops over batches, by the kernel's name."""
         return {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what holds addresses of this process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_loops"}
+
     def pointer(self, name: Literal["gradient", "hessian_vector", "third_derivative"]) -> Pointer:
         """Compile a kernel and return the pointer to it."""
         directions = {"gradient": 0, "hessian_vector": 1, "third_derivative": 2}[name]

@@ -6,16 +6,16 @@ import hashlib
 import os
 from pathlib import Path
 
-__all__ = ["broken_seal", "seal", "sealed"]
+__all__ = ["broken_seal", "seal", "seal_of"]
 
 MARK = b"\nmcsgd sha256 "
 LENGTH = len(MARK) + 64 + 1
 BLOCK = 2**20
 
 
-def sealed(content: bytes) -> bytes:
-    """Return the content of a file with its seal."""
-    return content + _seal_of(hashlib.sha256(content))
+def seal_of(content: bytes) -> bytes:
+    """Return the seal of a file's content, to be written behind it."""
+    return _text(hashlib.sha256(content))
 
 
 def seal(path: Path) -> None:
@@ -23,7 +23,7 @@ def seal(path: Path) -> None:
     with path.open("r+b") as file:
         digest = hashlib.file_digest(file, "sha256")
         file.seek(0, os.SEEK_END)
-        file.write(_seal_of(digest))
+        file.write(_text(digest))
 
 
 def broken_seal(path: Path) -> str:
@@ -41,8 +41,8 @@ def broken_seal(path: Path) -> str:
             block = file.read(min(left, BLOCK))
             digest.update(block)
             left -= len(block)
-    return "" if found == _seal_of(digest) else "its bytes do not have the checksum at its end"
+    return "" if found == _text(digest) else "its bytes do not have the checksum at its end"
 
 
-def _seal_of(digest: hashlib._Hash) -> bytes:
+def _text(digest: hashlib._Hash) -> bytes:
     return MARK + digest.hexdigest().encode() + b"\n"

@@ -21,7 +21,7 @@ from mcsgd.storage.nodes import read_nodes, write_nodes
 from mcsgd.storage.output import new_file
 from mcsgd.storage.read import row_shapes
 from mcsgd.storage.schema import SHARD, open_file, write_versions
-from mcsgd.storage.seal import broken_seal, sealed
+from mcsgd.storage.seal import broken_seal, seal_of
 from mcsgd.storage.stored import StoredRows, stored_rows
 from mcsgd.storage.write import ROWS
 
@@ -76,7 +76,10 @@ def write_shard(folder: Path, origin: Origin, content: Rows | list[Node], made: 
         first, stop = content[0].first, content[-1].stop
     path = folder / f"{first:012d}-{stop:012d}.h5"
     with new_file(path, replace=True) as temporary:
-        temporary.write_bytes(sealed(_image(origin, content, (first, stop), made)))
+        image = _image(origin, content, (first, stop), made)
+        with temporary.open("xb") as file:
+            file.write(image)
+            file.write(seal_of(image))
     return path
 
 

@@ -71,7 +71,9 @@ def write_run(
         sources = [] if rows is None else [rows]
         tree = MomentsTree(run.cloud.origin.leaf, [Node(0, n, moments)]) if rows is None else None
     with new_file(path, replace, folder) as temporary:
-        with h5py.File(temporary, "x") as file:
+        # Without a cache of chunks, a full disk is found where a chunk is written, and not when the file is
+        # closed, after which HDF5 may crash.
+        with h5py.File(temporary, "x", rdcc_nbytes=0) as file:
             scales = _write_head(file, run)
             if tree is None:
                 tree = _write_rows(file, run.cloud.origin, sources, scales)
