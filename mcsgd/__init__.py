@@ -18,6 +18,7 @@ _HOMES = {
     "Flow": "mcsgd.flow",
     "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
+    "StopRules": "mcsgd.stopping",
     "Study": "mcsgd.ladders.result",
     "Verdict": "mcsgd.verdict",
     "advise": "mcsgd.advisor.advice",
@@ -27,10 +28,12 @@ _HOMES = {
     "integrate": "mcsgd.theory",
     "judge": "mcsgd.verdict",
     "load": "mcsgd.storage",
+    "merge": "mcsgd.storage.merge",
     "problems": "mcsgd.problems",
     "simulate": "mcsgd.simulation",
     "study": "mcsgd.ladders.ladder",
     "theory": "mcsgd.theory",
+    "verify": "mcsgd.storage.verify",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -64,4 +64,5 @@ def main(folder, wanted):
     sys.stdout.write(json.dumps({"kills": kills, "runs": runs}))
 
 
-main(Path(sys.argv[1]), int(sys.argv[2]))
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
