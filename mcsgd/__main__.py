@@ -2,4 +2,5 @@
 
 from mcsgd.cli import main
 
-main()
+if __name__ == "__main__":  # the ranks of mpi4py.futures import this module too
+    main()
