@@ -108,12 +108,13 @@ def simulate(
     [0.997, 0.495]
     """
     checks = Checks()
+    made = checks.attempt(lambda: make_simulation(problem, start, settings, keep_cloud, block_size))
     threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
     for name, value in {"stop": stop, "executor": executor}.items():
         if value is not None and path is None:
             checks.fail(name, "needs a path, where what is done is kept")
     checks.done()
-    simulation = make_simulation(problem, start, settings, keep_cloud, block_size)
+    simulation = cast(Simulation, made)
     simulation.check_memory(threads, whole=path is None)
     if path is None:
         with shown(progress) as report:

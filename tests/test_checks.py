@@ -127,7 +127,7 @@ def test_all_issues_come_at_once():
         ({"workers": 1.5}, r"workers: must be an integer, got 1\.5"),
         ({"block_size": 0}, "block_size: must be >= 1, got 0"),
         ({"settings": Settings(0.1, trajectories=10**15)}, "trajectories: .* GiB"),
-        ({"start": [1.0], "workers": 0, "block_size": -1}, r"start: .*\nworkers: .*\nblock_size: "),
+        ({"start": [1.0], "workers": 0, "block_size": -1}, r"start: .*\nblock_size: .*\nworkers: "),
     ],
 )
 def test_simulate_checks_its_own_arguments(toy, wrong, expected):

@@ -31,16 +31,9 @@ def quadratic(dimension):
 
 def groups(cloud, size):
     """Cut one large ensemble into independent small ones."""
-    settings = replace(cloud.settings, trajectories=size)
+    origin = replace(cloud.origin, settings=replace(cloud.settings, trajectories=size))
     for first in range(0, len(cloud.endpoints), size):
-        rows = slice(first, first + size)
-        yield replace(
-            cloud,
-            settings=settings,
-            endpoints=cloud.endpoints[rows],
-            status=cloud.status[rows],
-            snapshots=cloud.snapshots[rows],
-        )
+        yield replace(cloud, origin=origin, rows=replace(cloud.rows.part(first, first + size), first=0))
 
 
 @pytest.mark.parametrize("design", ["independent", "reversed-pairs"])

@@ -123,7 +123,8 @@ def test_needed_trajectories_are_not_pairs(toy):
     settings = Settings(0.002, trajectories=6, design="reversed-pairs")
     cloud = simulate(toy, START, settings)
     gd, sgd = (integrate(toy, START, settings, field) for field in ("gd", "sgd"))
-    wide = replace(cloud, endpoints=cloud.mean + 1e3 * (cloud.endpoints - cloud.mean))
+    endpoints = cloud.mean + 1e3 * (cloud.endpoints - cloud.mean)
+    wide = replace(cloud, rows=replace(cloud.rows, endpoints=endpoints))
     needed = judge(wide, [gd, sgd]).trajectories_needed[("gd", "sgd")]
     factor = distance_between(wide, gd.endpoint - sgd.endpoint, gd).units_to_tell(0.95)
     assert needed == pytest.approx(6 * factor)
