@@ -53,14 +53,9 @@ def test_a_task_out_of_time_queues_again(slurm, submit, output, plain):
     slurm.commands.run("scancel", "--batch", "--signal=USR1", f"{array}_0")  # as 60 s before the time limit
     until(lambda: slurm.property(f"{array}_0", "Restarts") == "1", 60, "the requeue", slurm.logs)
     assert parts(output)
-
-    def begun_again():  # Slurm would wait for two minutes, counted from when it has cleaned up
-        state = slurm.property(f"{array}_0", "JobState")
-        if state == "PENDING":
-            slurm.commands.run("scontrol", "update", f"JobId={array}_0", "StartTime=now", code=None)
-        return state in ("RUNNING", "COMPLETED")
-
-    until(begun_again, 60, "the second start", slurm.logs)
+    # Slurm would wait for two minutes, counted from when it has cleaned up; and it refuses to start at once.
+    until(lambda: slurm.property(f"{array}_0", "JobState") == "PENDING", 60, "the clean-up", slurm.logs)
+    slurm.commands.run("scontrol", "update", f"JobId={array}_0", "StartTime=now+5seconds")
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed
     assert "queues again" in task_log(slurm, array, 0)
