@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import socket
 import time
@@ -18,6 +19,7 @@ CPUS = 2
 
 CONFIGURATION = """
 ClusterName=one
+FirstJobId={first_job}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
 SlurmdPort={node_port}
@@ -144,7 +146,9 @@ def _configure(folder: Path) -> None:
             port.bind(("127.0.0.1", 0))
         ports = {"controller_port": one.getsockname()[1], "node_port": other.getsockname()[1]}
     host = socket.gethostname().split(".")[0]
-    (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, host=host, cpus=CPUS, **ports))
+    # MPICH names shared memory after the job: one of the same number that was killed must not be found.
+    numbers = {**ports, "cpus": CPUS, "first_job": 1 + secrets.randbelow(10**6)}
+    (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, host=host, **numbers))
 
 
 def _until_up(condition: Callable[[], bool], deadline: float, folder: Path) -> None:
