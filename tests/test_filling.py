@@ -397,6 +397,31 @@ def test_standard_error_is_reached_with_the_same_bytes(toy, path, tmp_path, sett
     assert simulate(toy, START, settings, path, keep_cloud=keep).count == 5000  # without the rule, it goes on
 
 
+@pytest.mark.parametrize("keep", [True, False], ids=["cloud", "moments"])
+@pytest.mark.usefixtures("small_leaves")
+def test_standard_error_with_other_processes(toy, path, tmp_path, keep, monkeypatch):
+    monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
+    whole = simulate(toy, START, MOMENTS, keep_cloud=keep)
+    rules = StopRules(standard_error=1.8 * whole.standard_error.max())
+    here = simulate(toy, START, MOMENTS, tmp_path / "here.h5", stop=rules, keep_cloud=keep)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        cloud = simulate(toy, START, MOMENTS, path, stop=rules, keep_cloud=keep, executor=executor)
+    assert cloud.count == here.count < 5000
+    assert mcsgd.load(path).stopped_by == "standard error"
+    assert bytes_of(path) == bytes_of(tmp_path / "here.h5")
+
+
+@pytest.mark.usefixtures("small_leaves")
+def test_standard_error_of_moments_merged_beyond_where_it_is_reached(toy, path):
+    """What was kept of a longer run is in few large nodes: a look at fewer trajectories has no moments."""
+    _interrupted(toy, path, after=3968, settings=MOMENTS, keep_cloud=False)
+    rules = StopRules(standard_error=1.8 * simulate(toy, START, MOMENTS).standard_error.max())
+    cloud = simulate(toy, START, MOMENTS, path, stop=rules, keep_cloud=False)
+    assert cloud.standard_error.max() <= rules.standard_error
+    assert mcsgd.load(path).stopped_by == "standard error"
+    assert simulate(toy, START, MOMENTS, path, keep_cloud=False).count == 5000
+
+
 @pytest.mark.parametrize(("argument", "value"), [("standard_error", 0.0), ("seconds", -1), ("seconds", "1")])
 def test_wrong_rules(argument, value):
     with pytest.raises(InputError, match=f"^{argument}: must be"):
