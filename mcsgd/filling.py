@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcsgd.engines import spread
-from mcsgd.errors import InputError, McsgdError
+from mcsgd.errors import FileFormatError, InputError, McsgdError
 from mcsgd.moments import MomentsTree
 from mcsgd.origin import Origin
 from mcsgd.production import Production, Simulation
@@ -114,7 +114,10 @@ def _existing(target: Path, blank: Run) -> Run | None:
     """Return the run that is at the target, every byte of which was read, if any is."""
     if not target.exists():
         return None
-    run = load_whole(target)
+    try:
+        run = load_whole(target)
+    except FileFormatError as error:
+        raise FileFormatError(f"{error}. It was not touched") from None
     check_same(target, run, blank)
     return run
 
