@@ -23,6 +23,7 @@ _HOMES = {
     "Verdict": "mcsgd.verdict",
     "advise": "mcsgd.advisor.advice",
     "compare": "mcsgd.comparison",
+    "compare_by_epoch": "mcsgd.epochs",
     "control_variate": "mcsgd.correction",
     "exact_mean": "mcsgd.exact",
     "integrate": "mcsgd.theory",
