@@ -31,6 +31,7 @@ _HOMES = {
     "load": "mcsgd.storage",
     "merge": "mcsgd.storage.merge",
     "problems": "mcsgd.problems",
+    "report": "mcsgd.reports",
     "simulate": "mcsgd.simulation",
     "study": "mcsgd.ladders.ladder",
     "theory": "mcsgd.theory",
