@@ -11,12 +11,12 @@ import numpy as np
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
-from mcsgd.statistics import Distance, t_quantile
+from mcsgd.statistics import Distance, t_exceeded, t_quantile
 
 __all__ = ["Comparison", "check_confidence", "compare", "distance_between", "flow_accuracy"]
 
 FLOW_ACCURACY = 1e-12
-"""Error of an integrated endpoint, relative to its largest coordinate; added to the standard error."""
+"""Error of an integrated endpoint, relative to its largest coordinate."""
 
 SMALLEST = 1e-150  # its square is still a positive number
 
@@ -47,6 +47,8 @@ class Comparison:
     confidence : float
     units : int
         Number of independent units: trajectories, pairs or sets.
+    dof : float
+        Degrees of freedom of the standard errors: one less than the units; inf where nothing is random.
     message : str
         Empty, or why the flow has no endpoint.
     """
@@ -61,7 +63,22 @@ class Comparison:
     p_value: float
     confidence: float
     units: int
+    dof: float
     message: str = ""
+
+    @property
+    def z_scores(self) -> Array:
+        """`difference` in standard errors, (d,); NaN where there are none."""
+        return self.difference / self.standard_error
+
+    @property
+    def largest_by_chance(self) -> float:
+        """What no coordinate's |z| exceeds, with probability `confidence`, if the mean is on the flow.
+
+        Of all d of them together, whatever their correlations (Bonferroni): each exceeds it with a
+        probability of (1 - confidence) / d. NaN if there is one independent unit only.
+        """
+        return t_exceeded(self.dof, (1 - self.confidence) / self.difference.size) if self.dof else math.nan
 
     @property
     def compatible(self) -> bool | None:
@@ -86,7 +103,9 @@ class Comparison:
         }
 
 
-def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison:
+def compare(
+    cloud: Ensemble, flow: Flow, confidence: float = 0.95, accuracy: float = FLOW_ACCURACY
+) -> Comparison:
     """Compare the mean endpoint with a flow.
 
     Defined for clouds of any rank, also for one trajectory (the standard error is then NaN and
@@ -98,6 +117,8 @@ def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison
     flow : Flow
     confidence : float
         Between 0 and 1: of the intervals, and of the test that calls a flow compatible or not.
+    accuracy : float
+        Error of the flow's endpoint, relative to its largest coordinate; added to the standard error.
 
     Returns
     -------
@@ -106,7 +127,7 @@ def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison
     Raises
     ------
     InputError
-        If `confidence` is out of range or the flow has another number of parameters.
+        If `confidence` or `accuracy` is out of range or the flow has another number of parameters.
     DivergedError
         If a trajectory diverged: the mean does not exist. `cloud.finished()` can be compared.
 
@@ -122,8 +143,11 @@ def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison
     False
     """
     check_comparable(cloud, [flow], confidence)
+    checks = Checks()
+    checks.number("accuracy", accuracy, at_least=0)
+    checks.done()
     difference = cloud.mean - flow.endpoint
-    gap = distance_between(cloud, difference, flow)
+    gap = distance_between(cloud, difference, flow, accuracy)
     standard_error = np.sqrt(np.diag(gap.covariance))
     half_width = standard_error * (t_quantile(gap.dof, confidence) if gap.dof else math.nan)
     told = gap.dof > 0 and not flow.message
@@ -138,6 +162,7 @@ def compare(cloud: Ensemble, flow: Flow, confidence: float = 0.95) -> Comparison
         p_value=gap.p_value if told else math.nan,
         confidence=confidence,
         units=cloud.unit_count,
+        dof=gap.dof,
         message=flow.message,
     )
 
@@ -160,17 +185,19 @@ def check_comparable(cloud: Ensemble, flows: list[Flow], confidence: float) -> N
     checks.done()
 
 
-def distance_between(cloud: Ensemble, difference: Array, flow: Flow) -> Distance:
+def distance_between(
+    cloud: Ensemble, difference: Array, flow: Flow, accuracy: float = FLOW_ACCURACY
+) -> Distance:
     """Return a difference of the mean from a flow with its covariance and degrees of freedom."""
-    numerical = flow_accuracy(cloud, flow) ** 2 / difference.size * np.eye(difference.size)
+    numerical = flow_accuracy(cloud, flow, accuracy) ** 2 / difference.size * np.eye(difference.size)
     dof = math.inf if cloud.deterministic else cloud.unit_count - 1
     return Distance(difference, cloud.mean_covariance + numerical, dof)
 
 
-def flow_accuracy(cloud: Ensemble, flow: Flow) -> float:
-    """Return the numerical error of a flow's endpoint, (1e-12 of its largest coordinate) or more."""
+def flow_accuracy(cloud: Ensemble, flow: Flow, accuracy: float = FLOW_ACCURACY) -> float:
+    """Return the numerical error of a flow's endpoint, so much of the largest coordinate, or more."""
     scale = max(float(np.abs(w).max()) for w in (cloud.start, cloud.mean, flow.endpoint))
-    return max(FLOW_ACCURACY * scale, SMALLEST)
+    return max(accuracy * scale, SMALLEST)
 
 
 def _plain(value: Any) -> Any:

@@ -126,20 +126,44 @@ class Ensemble:
             return self.rows.paths
         return np.empty((0, 0, self.start.size)) if self.first_paths is None else self.first_paths
 
-    def _chosen(self, rows: NDArray[Values]) -> NDArray[Values]:
-        """Return the rows of the trajectories that are not left out."""
-        if self.rows is None or not self.left_out:
-            return rows
-        kept: NDArray[Values] = rows[finished_units(self.rows.status, self.trajectories_per_unit)]
+    @property
+    def finished_paths(self) -> Array:
+        """Those of `paths` whose trajectories did not diverge."""
+        paths = self.paths
+        if self.rows is None or not len(paths):
+            return paths
+        return np.asarray(paths[self.rows.part(0, len(paths)).status == 0])
+
+    def _chosen(self, values: NDArray[Values]) -> NDArray[Values]:
+        """Return what there is of the trajectories that are not left out."""
+        return values if self.rows is None else self._chosen_of(self.rows, values)
+
+    def _chosen_of(self, rows: Kept | Rows, values: NDArray[Values]) -> NDArray[Values]:
+        """Return, of some trajectories, what there is of those that are not left out."""
+        if not self.left_out:
+            return values
+        kept: NDArray[Values] = values[finished_units(rows.status, self.trajectories_per_unit)]
         return kept
 
     def endpoint_parts(self) -> Iterator[Array]:
         """Yield `endpoints` in parts of whole units that fit into memory."""
         for rows in self._parts():
-            if self.left_out:
-                yield rows.endpoints[finished_units(rows.status, self.trajectories_per_unit)]
-            else:
-                yield rows.endpoints
+            yield self._chosen_of(rows, rows.endpoints)
+
+    def first_endpoints(self, most: int) -> Array:
+        """Return so many of the first endpoints, (most, d), or all if there are fewer; no others are read."""
+        found, count = [np.empty((0, self.start.size))], 0
+        for part in self.endpoint_parts():
+            found.append(part[: most - count])
+            count += len(part)
+            if count >= most:
+                break
+        return np.concatenate(found)
+
+    def snapshot_parts(self) -> Iterator[Array]:
+        """Yield `snapshots` in the same parts."""
+        for rows in self._parts():
+            yield self._chosen_of(rows, rows.snapshots)
 
     def _parts(self) -> Iterator[Rows]:
         if self.rows is not None:

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
 
-__all__ = ["Flow"]
+__all__ = ["PATH_ACCURACY", "Flow"]
+
+PATH_ACCURACY = 1e-9
+"""Error of a path between the integrator's steps, relative to its largest coordinate."""
 
 
 @dataclass(frozen=True, eq=False)

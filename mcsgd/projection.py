@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
 
-__all__ = ["Plane", "picture_plane"]
+__all__ = ["Plane", "main_axes", "picture_plane"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +44,13 @@ def picture_plane(cloud: Ensemble, flows: list[Flow]) -> Plane:
         return Plane(np.zeros(1), np.empty((0, 1)), ("flow time", "parameter"))
     if d == 2:
         return Plane(np.zeros(2), np.eye(2), ("parameter 0", "parameter 1"))
-    deviations = cloud.endpoints - cloud.mean
-    # Of many parameters or many endpoints, the smaller Gram matrix is decomposed.
-    directions = np.linalg.svd(_compressed(deviations), full_matrices=False)[2]
+    directions = _cloud_axes(cloud)
     ends = [flow.endpoint for flow in flows if not flow.message]
     candidates = [
         (directions[0], "first principal direction of the cloud"),
         (ends[-1] - ends[0] if len(ends) > 1 else np.zeros(d), "displacement between the flows"),
         (cloud.mean - cloud.start, "displacement of the mean"),
-        *((direction, "another principal direction of the cloud") for direction in directions[1:]),
+        (directions[1], "second principal direction of the cloud"),
         *((unit, "another direction") for unit in np.eye(d)),
     ]
     axes: list[Array] = []
@@ -66,7 +65,20 @@ def picture_plane(cloud: Ensemble, flows: list[Flow]) -> Plane:
     return Plane(cloud.mean, np.array(axes), (labels[0], labels[1]))
 
 
-def _compressed(deviations: Array) -> Array:
-    """Return a matrix of at most d rows with the same right singular vectors."""
-    n, d = deviations.shape
-    return np.asarray(np.linalg.qr(deviations, mode="r")) if n > d else deviations
+def main_axes(covariance: Array) -> Array:
+    """Return the two directions of largest variance, (2, d) for d >= 2, the larger first; zero for none."""
+    d, scale = len(covariance), float(np.abs(covariance).max())
+    if not scale:
+        return np.zeros((2, d))
+    _, vectors = eigh(covariance / scale, subset_by_index=[d - 2, d - 1])
+    return np.asarray(vectors.T[::-1])
+
+
+def _cloud_axes(cloud: Ensemble) -> Array:
+    """Return the main axes of a cloud, by the smaller one of its Gram matrices."""
+    if cloud.start.size <= cloud.count:
+        return main_axes(cloud.covariance)
+    deviations = cloud.endpoints - cloud.mean
+    if cloud.count == 1:
+        return np.zeros((2, cloud.start.size))
+    return main_axes(deviations @ deviations.T) @ deviations

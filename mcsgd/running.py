@@ -117,5 +117,5 @@ def _head(
     else:
         flows = {name: integrate(problem, start, settings, name) for name in experiment.fields}
         predicted = default_covariance(problem, start, settings)
-    made = provenance(clock, threads)
+    made = provenance(clock, threads, problem=problem.describe())
     return Run(Ensemble(simulation.origin, None), flows, experiment.tables, made, predicted)

@@ -125,7 +125,7 @@ def simulate(
     blank = Run(Ensemble(simulation.origin, None), experiment=description)
 
     def complete(_: Run | None) -> Run:
-        return replace(blank, provenance=provenance(clock, threads))
+        return replace(blank, provenance=provenance(clock, threads, problem=problem.describe()))
 
     with shown(progress) as report:
         means = Means(threads, report, stop or StopRules(), executor=executor)

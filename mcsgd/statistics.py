@@ -21,7 +21,7 @@ from scipy.optimize import brentq
 
 Array: TypeAlias = NDArray[np.float64]
 
-__all__ = ["Distance", "t_quantile"]
+__all__ = ["Distance", "t_exceeded", "t_quantile"]
 
 _STEPS = np.linspace(-3.4, 3.4, 241)
 NODES = np.tanh(np.pi / 2 * np.sinh(_STEPS))
@@ -35,8 +35,13 @@ NEGLIGIBLE = 1e-18
 
 def t_quantile(dof: float, confidence: float) -> float:
     """Return t such that |T| <= t with this probability, T of Student's distribution."""
-    upper = (1 + confidence) / 2
-    return float(special.ndtri(upper) if math.isinf(dof) else special.stdtrit(dof, upper))
+    return t_exceeded(dof, 1 - confidence)
+
+
+def t_exceeded(dof: float, probability: float) -> float:
+    """Return t such that |T| > t with this probability, which may be small."""
+    lower = probability / 2
+    return -float(special.ndtri(lower) if math.isinf(dof) else special.stdtrit(dof, lower))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs, where this is root on Debian, the programs that some tests use: h5dump and R with hdf5r to read run
-# files, Slurm to run the job scripts. Those tests are skipped where the programs are not there, so that nothing
+# files, Slurm to run the job scripts, Chromium to open pages. Those tests are skipped where the programs are not there, so that nothing
 # here is an error.
 packages=()
 command -v h5dump >/dev/null || packages+=(hdf5-tools)
@@ -8,6 +8,7 @@ Rscript -e 'library(hdf5r)' >/dev/null 2>&1 || packages+=(r-base-core r-cran-hdf
 for program in munged slurmctld slurmd sbatch; do
     command -v "$program" >/dev/null || { packages+=(slurmctld slurmd slurm-client munge) && break; }
 done
+command -v chromium >/dev/null || packages+=(chromium)
 if [ ${#packages[@]} -eq 0 ]; then
     exit 0
 fi

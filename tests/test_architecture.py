@@ -7,8 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from run_files import write_run_file
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mcsgd"
+SIMULATION = {
+    "numba",
+    "mcsgd.simulation",
+    "mcsgd.problems",
+    "mcsgd.theory",
+    "mcsgd.exact",
+    "mcsgd.kernels",
+}
 
 
 def imported(path):
@@ -45,15 +54,22 @@ def test_library_does_not_import_the_command_line():
 
 def test_analysis_loads_no_simulation():
     analysis = "import mcsgd.plots, mcsgd.projection, mcsgd.storage.read, mcsgd.storage.write, mcsgd.verdict"
-    analysis += ", mcsgd.covariance_comparison"
-    assert not loaded_by(analysis) & {
-        "numba",
-        "mcsgd.simulation",
-        "mcsgd.problems",
-        "mcsgd.theory",
-        "mcsgd.exact",
-        "mcsgd.kernels",
-    }
+    analysis += ", mcsgd.covariance_comparison, mcsgd.epochs, mcsgd.reports"
+    assert not loaded_by(analysis) & SIMULATION
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["compare"], ["info", "--toml"], ["plot", "--kind", "path", "--force"], ["report", "--force"]],
+    ids=" ".join,
+)
+def test_looking_at_a_file_loads_no_simulation(command, tmp_path):
+    name, *options = command
+    arguments = [name, str(write_run_file("full", tmp_path)), *options]
+    code = f"from mcsgd.cli import app\nassert app({arguments!r}, standalone_mode=False) is None"
+    loaded = loaded_by(code)
+    assert "mcsgd.storage.read" in loaded
+    assert not loaded & SIMULATION
 
 
 def test_packages_that_the_documentation_names_need_no_import_of_their_own():

@@ -1,5 +1,6 @@
 """False-alarm rate of each statistical test: 1e-6 (fixed seeds)."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from reference import exact_mean
 from scipy import stats
 
-from mcsgd.comparison import compare
+from mcsgd.comparison import Comparison, compare
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.flow import Flow
 from mcsgd.problems import Quadratic, ScalarFactorization
@@ -167,3 +168,37 @@ def test_wrong_flow(toy):
         InputError, match=r"flow: must have an endpoint of the cloud's shape \(2,\), got \(3,\)"
     ):
         compare(cloud, flow_to([0.0, 0.0, 0.0]))
+
+
+def test_scores_of_coordinates(toy):
+    settings = Settings(0.01, trajectories=100)
+    cloud = simulate(toy, [1.2, 0.7], settings)
+    found = compare(cloud, integrate(toy, [1.2, 0.7], settings, "gradient"))
+    np.testing.assert_array_equal(found.z_scores, found.difference / found.standard_error)
+    assert found.dof == 99
+
+
+@pytest.mark.parametrize("d", [1, 2, 30, 2000])
+@pytest.mark.parametrize("dof", [3, 99, math.inf])
+def test_the_largest_score_by_chance(d, dof):
+    """Of independent coordinates none exceeds it with a probability of 95%, and by little more."""
+    zeros = np.zeros(d)
+    found = Comparison("sgd", zeros, zeros, zeros, 0.0, 0.0, (0.0, 0.0), 1.0, 0.95, 4, dof)
+    inside = (1 - 2 * stats.t.sf(found.largest_by_chance, dof)) ** d
+    assert 0.95 - 1e-9 <= inside < 0.9513
+
+
+def test_no_scores_for_one_trajectory(toy):
+    settings = Settings(0.01, trajectories=1)
+    found = compare(simulate(toy, [1.2, 0.7], settings), integrate(toy, [1.2, 0.7], settings, "sgd"))
+    assert np.isnan(found.z_scores).all()
+    assert math.isnan(found.largest_by_chance)
+
+
+def test_the_accuracy_of_the_flow_is_in_the_standard_error(toy):
+    settings = Settings(0.01, trajectories=1, sampling="full-batch")
+    cloud, flow = simulate(toy, [1.2, 0.7], settings), integrate(toy, [1.2, 0.7], settings, "gd")
+    exact, rough = compare(cloud, flow), compare(cloud, flow, accuracy=1e-6)
+    assert rough.distance_standard_error == pytest.approx(1e6 * exact.distance_standard_error)
+    with pytest.raises(InputError, match="accuracy: must be >= 0, got -1"):
+        compare(cloud, flow, accuracy=-1)

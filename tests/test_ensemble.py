@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -162,3 +163,29 @@ def test_no_statistics_where_none_finished(statistic):
     cloud = make_cloud(np.full((2, 3), np.nan), [1, 1])
     with pytest.raises(DivergedError, match="none of the 2 trajectories finished"):
         getattr(cloud.finished(), statistic)
+
+
+@pytest.mark.parametrize("per_unit", [1, 2])
+def test_parts_of_endpoints_and_snapshots(endpoints, per_unit):
+    """Together they are the whole, without units that diverged."""
+    status = np.zeros(40, np.uint8)
+    status[[0, 17]] = 1
+    design = {"design": "reversed-pairs"} if per_unit == 2 else {}
+    cloud = make_cloud(endpoints, status, leaf=16, **design)
+    for some in (cloud, cloud.finished()):
+        assert [len(part) for part in some.endpoint_parts()] == [len(part) for part in some.snapshot_parts()]
+        np.testing.assert_array_equal(np.concatenate(list(some.endpoint_parts())), some.endpoints)
+        np.testing.assert_array_equal(np.concatenate(list(some.snapshot_parts())), some.snapshots)
+        for most in (0, 7, 20, 100):
+            np.testing.assert_array_equal(some.first_endpoints(most), some.endpoints[:most])
+    assert some.count == 40 - 2 * per_unit
+
+
+def test_paths_of_trajectories_that_finished(endpoints):
+    cloud = make_cloud(endpoints, [0, 1, 0, 0] + [0] * 36, paths=3)
+    paths = np.arange(45.0).reshape(3, 5, 3)
+    cloud = replace(cloud, rows=replace(cloud.rows, paths=paths))
+    np.testing.assert_array_equal(cloud.finished_paths, paths[[0, 2]])
+    np.testing.assert_array_equal(cloud.finished().finished_paths, paths[[0, 2]])
+    moments = Ensemble(cloud.origin, None, cloud.moments, first_paths=paths)
+    np.testing.assert_array_equal(moments.finished_paths, paths)

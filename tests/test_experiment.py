@@ -318,6 +318,5 @@ def test_shipped_experiments(name, pytestconfig):
         np.testing.assert_allclose(X.mean(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(X.std(axis=0), 1, rtol=1e-12)
     tables = {**experiment.tables, "ensemble": {"trajectories": 4}, "flow": {"fields": ["sgd"]}}
-    problem = {k: v for k, v in tables["problem"].items() if k not in ("examples", "parameters")}
-    run = Experiment.from_tables(tables | {"problem": problem}, data).run()
+    run = Experiment.from_tables(tables, data).run()
     assert run.cloud.diverged == 0

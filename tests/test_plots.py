@@ -3,12 +3,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from mcsgd.comparison import compare
+from mcsgd.epochs import compare_by_epoch
 from mcsgd.errors import DivergedError, InputError, MissingExtraError, OutputExistsError
 from mcsgd.ladders.ladder import study
 from mcsgd.plots import (
+    PICTURES,
     check_picture,
     cloud_picture,
+    draw_coordinates,
+    draw_covariance,
+    draw_distances,
     draw_ellipse,
     draw_near,
     draw_orders,
@@ -17,12 +24,13 @@ from mcsgd.plots import (
     save_cloud_picture,
     save_picture,
 )
+from mcsgd.plots.styles import PATHS
 from mcsgd.problems import Quadratic, ScalarFactorization
-from mcsgd.projection import picture_plane
+from mcsgd.projection import main_axes, picture_plane
 from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
-from mcsgd.theory import default_fields, integrate
+from mcsgd.theory import default_fields, integrate, predicted_covariance
 
 
 def run_of(problem, start, **settings):
@@ -75,10 +83,25 @@ def test_plane_of_many_parameters():
     np.testing.assert_allclose([x, y], 0, atol=1e-15)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-200])
+def test_main_axes(scale):
+    rng = np.random.default_rng(0)
+    basis, _ = np.linalg.qr(rng.normal(size=(5, 5)))
+    axes = main_axes(scale * (basis * [1.0, 9.0, 4.0, 0.0, 0.5]) @ basis.T)
+    np.testing.assert_allclose(np.abs(axes @ basis), [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0]], atol=1e-12)
+
+
+def test_main_axes_of_no_variance():
+    np.testing.assert_array_equal(main_axes(np.zeros((3, 3))), 0)
+
+
 def test_diverged():
     problem = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
-    some = run_of(problem, [1.0], step_size=0.5, sampling="with-replacement")
+    some = run_of(problem, [1.0], step_size=0.5, sampling="with-replacement", paths=50)
     assert "diverged" in cloud_picture(some).get_suptitle()
+    axes = draw_whole(Figure().subplots(), some)
+    paths = [line for line in axes.lines if line.get_color() == PATHS]
+    assert len(paths) == some.cloud.finished().count < 50
     with pytest.raises(DivergedError, match="none of the trajectories finished"):
         cloud_picture(run_of(problem, [1.0], step_size=0.5))
 
@@ -138,8 +161,6 @@ def test_orders_with_rungs_below_the_noise(tmp_path):
 
 def test_drawing_into_axes_of_ones_own():
     """Each returns the axes it was given, and draws into them alone."""
-    from matplotlib.figure import Figure
-
     run = run_of(quadratic(2), np.ones(2))
     figure = Figure()
     one, two, three = figure.subplots(1, 3)
@@ -153,8 +174,6 @@ def test_drawing_into_axes_of_ones_own():
 
 def test_ellipse_holds_its_share_of_a_normal_cloud():
     """All of it is at the distance whose square is the quantile of chi-square with 2 dof, and along the axes."""
-    from matplotlib.figure import Figure
-
     covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
     axes = draw_ellipse(Figure().subplots(), [1.0, -1.0], covariance, probability=0.95, color="k")
     (line,) = axes.lines
@@ -165,8 +184,6 @@ def test_ellipse_holds_its_share_of_a_normal_cloud():
 
 
 def test_ellipse_of_rank_one_is_a_line():
-    from matplotlib.figure import Figure
-
     axes = draw_ellipse(Figure().subplots(), [0.0, 0.0], [[1.0, 2.0], [2.0, 4.0]])
     x, y = axes.lines[0].get_data()
     np.testing.assert_allclose(y, 2 * x, atol=1e-7)
@@ -174,9 +191,213 @@ def test_ellipse_of_rank_one_is_a_line():
 
 
 def test_what_an_ellipse_needs():
-    from matplotlib.figure import Figure
-
     axes = Figure().subplots()
     with pytest.raises(InputError, match="mean") as error:
         draw_ellipse(axes, [0.0], np.eye(3), probability=1.0)
     assert {issue.argument for issue in error.value.issues} == {"mean", "covariance", "probability"}
+
+
+# Coordinates ----------------------------------------------------------------------------------
+
+
+def fields_of(axes):
+    """The labelled lines, by their label."""
+    handles, labels = axes.get_legend_handles_labels()
+    return dict(zip(labels, handles, strict=True))
+
+
+@pytest.mark.parametrize("dimension", [1, 3, 60])
+def test_coordinates_in_standard_errors(dimension):
+    """A mark for each coordinate and flow, at its score; and what chance explains."""
+    run = run_of(quadratic(dimension), np.ones(dimension))
+    axes = draw_coordinates(Figure().subplots(), run, confidence=0.99)
+    found = fields_of(axes)
+    band = found.pop("99%: all of a flow by chance")
+    assert list(found) == list(run.flows)
+    for field, line in found.items():
+        comparison = compare(run.cloud, run.flows[field], 0.99)
+        np.testing.assert_array_equal(line.get_ydata(), comparison.z_scores)
+        np.testing.assert_array_equal(np.round(line.get_xdata()), np.arange(dimension))
+    assert band.get_y() + band.get_height() == pytest.approx(comparison.largest_by_chance)
+    assert axes.get_ylabel() == "(mean − flow) / standard error"
+
+
+def test_marks_of_flows_stand_side_by_side():
+    lines = fields_of(draw_coordinates(Figure().subplots(), run_of(quadratic(3), np.ones(3))))
+    places = [line.get_xdata()[0] for label, line in lines.items() if "chance" not in label]
+    assert places == sorted(set(places))
+
+
+def test_coordinates_need_no_cloud():
+    run = run_of(quadratic(2), np.ones(2))
+    moments = simulate(quadratic(2), np.ones(2), run.cloud.settings, keep_cloud=False)
+    draw_coordinates(Figure().subplots(), Run(moments, run.flows))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sampling": "full-batch"}, "got trajectories that are all the same"),
+        ({"trajectories": 1, "paths": 1}, "got one independent trajectory"),
+        ({"trajectories": 2, "paths": 1, "design": "reversed-pairs"}, "got one independent pair"),
+    ],
+)
+def test_coordinates_need_a_standard_error(settings, message):
+    with pytest.raises(InputError, match=f"run: must have a mean with a standard error, {message}"):
+        draw_coordinates(Figure().subplots(), run_of(quadratic(2), np.ones(2), **settings))
+
+
+def test_coordinates_need_a_flow():
+    with pytest.raises(InputError, match="run: must have a flow with an endpoint, got none"):
+        draw_coordinates(Figure().subplots(), Run(run_of(quadratic(2), np.ones(2)).cloud))
+
+
+# Covariance -----------------------------------------------------------------------------------
+
+
+def wide_run(dimension, keep_cloud=True, **settings):
+    problem, start = quadratic(dimension), np.ones(dimension)
+    settings = Settings(**{"step_size": 0.02, "trajectories": 400, "epochs": 2} | settings)
+    predicted = predicted_covariance(problem, start, settings)
+    return Run(simulate(problem, start, settings, keep_cloud=keep_cloud), predicted_covariance=predicted)
+
+
+@pytest.mark.parametrize("parameters", [None, (2, 0)])
+def test_ellipses_of_sample_and_prediction(parameters):
+    """In the two directions in which the cloud is widest, or along two parameters."""
+    run = wide_run(4)
+    lines = fields_of(draw_covariance(Figure().subplots(), run, parameters))
+    assert list(lines) == ["endpoints", "predicted", "from the sample"]
+    plane = np.eye(4)[[2, 0]] if parameters else main_axes(run.cloud.covariance)
+    matrices = {"predicted": run.predicted_covariance, "from the sample": run.cloud.covariance}
+    for label, covariance in matrices.items():
+        points = np.transpose(lines[label].get_data())
+        squares = np.einsum("ni,ij,nj->n", points, np.linalg.inv(plane @ covariance @ plane.T), points)
+        np.testing.assert_allclose(squares, 5.991464547107979, rtol=1e-9)  # scipy.stats.chi2(2).ppf(0.95)
+
+
+def test_widest_directions_hold_most_variance():
+    axes = draw_covariance(Figure().subplots(), wide_run(4))
+    x, y = fields_of(axes)["from the sample"].get_data()
+    spread = np.linalg.eigvalsh(wide_run(4).cloud.covariance)[::-1]
+    np.testing.assert_allclose([x.max() ** 2, y.max() ** 2], 5.991464547107979 * spread[:2], rtol=1e-3)
+    assert axes.get_xlabel() == "first principal direction"
+
+
+def test_covariance_of_corrected_endpoints_is_that_of_the_simulated_ones():
+    run = wide_run(2, design="control-variate")
+    dots = draw_covariance(Figure().subplots(), run, (0, 1)).collections[0].get_offsets()
+    np.testing.assert_allclose(dots.mean(axis=0), 0, atol=1e-15)
+
+
+def test_covariance_without_a_cloud():
+    lines = fields_of(draw_covariance(Figure().subplots(), wide_run(2, keep_cloud=False)))
+    assert list(lines) == ["predicted", "from the sample"]
+
+
+@pytest.mark.parametrize(
+    ("dimension", "settings", "parameters", "message"),
+    [
+        (1, {}, None, "run: must have two parameters or more, got 1"),
+        (2, {"trajectories": 1}, None, "run: must have two trajectories or more that finished, got 1"),
+        (3, {}, (0, 3), r"parameters\[1\]: must be <= 2, got 3"),
+        (3, {}, (1, 1), r"parameters: must be two different ones, got \[1, 1\]"),
+        (3, {}, (1,), r"parameters: must be two different ones, got \[1\]"),
+    ],
+)
+def test_what_a_covariance_needs(dimension, settings, parameters, message):
+    with pytest.raises(InputError, match=message):
+        draw_covariance(Figure().subplots(), wide_run(dimension, **settings), parameters)
+
+
+def test_a_covariance_needs_a_prediction():
+    with pytest.raises(InputError, match="run: must have a predicted covariance, got one without"):
+        draw_covariance(Figure().subplots(), run_of(quadratic(2), np.ones(2)))
+
+
+# Distances by epoch ---------------------------------------------------------------------------
+
+
+def test_distances_by_epoch():
+    """As compared, with the interval; hollow marks are those of compatible flows."""
+    run = run_of(quadratic(2), np.ones(2), epochs=4, snapshots=[1, 2, 3], trajectories=2000)
+    axes = draw_distances(Figure().subplots(), run)
+    found = compare_by_epoch(run.cloud, run.flows.values())
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    for line, marks in zip(fields_of(axes).values(), hollow, strict=True):
+        by_epoch = found[line.get_label()]
+        np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
+        np.testing.assert_array_equal(line.get_ydata(), [c.distance for c in by_epoch.values()])
+        assert list(marks.get_xdata()) == [epoch for epoch, c in by_epoch.items() if c.compatible]
+    assert any(marks.get_xdata().size for marks in hollow)
+    bars = [bar.get_segments() for bar in axes.collections]
+    assert [len(segments) for segments in bars] == [4, 4, 4, 4]
+    assert (axes.get_yscale(), axes.get_xlabel()) == ("log", "epochs")
+    assert axes.get_ylim()[0] > 0
+    axes.figure.canvas.draw()
+
+
+def test_distances_of_many_epochs():
+    run = run_of(
+        quadratic(2), np.ones(2), epochs=300, snapshots=range(1, 300), step_size=1e-3, trajectories=4
+    )
+    epochs = fields_of(draw_distances(Figure().subplots(), run))["sgd"].get_xdata()
+    assert len(epochs) == 40
+    assert (epochs[0], epochs[-1]) == (1, 300)
+
+
+def test_distances_of_one_trajectory_have_no_interval():
+    run = run_of(quadratic(2), np.ones(2), epochs=2, snapshots=[1], trajectories=1, paths=1)
+    draw_distances(Figure().subplots(), run).figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("settings", "flows", "message"),
+    [
+        ({}, True, "run: must have snapshots of epochs before the last, got none"),
+        ({"snapshots": [1]}, False, "run: must have a flow that reaches the end of an epoch, got none"),
+    ],
+)
+def test_what_distances_need(settings, flows, message):
+    run = run_of(quadratic(2), np.ones(2), **settings)
+    with pytest.raises(InputError, match=message):
+        draw_distances(Figure().subplots(), run if flows else Run(run.cloud))
+
+
+# Kinds ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_kinds_of_pictures(kind, tmp_path):
+    """Each is drawn to every format, with labels on its axes and a line on what was run."""
+    run = replace(run_of(quadratic(3), np.ones(3), snapshots=[1]), predicted_covariance=np.eye(3) * 1e-6)
+    figure = PICTURES[kind](run)
+    assert "50 trajectories, random-order" in figure.get_suptitle()
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)
+    assert figure.legends
+    for suffix in (".png", ".pdf", ".svg"):
+        save_picture(figure, tmp_path / f"run{suffix}")
+        assert (tmp_path / f"run{suffix}").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_no_kind_draws_a_run_of_which_nothing_finished(kind):
+    problem = Quadratic([[[-1e160]]] * 3, [[0.0]] * 3)
+    with pytest.raises(DivergedError, match="none of the trajectories finished"):
+        PICTURES[kind](run_of(problem, [1.0], step_size=0.5))
+
+
+def test_many_points_are_an_image(tmp_path):
+    """A picture stays small for many parameters and long paths."""
+    run = run_of(quadratic(300), np.full(300, 1e-3), epochs=400, step_size=1e-5, trajectories=4, paths=4)
+    for kind, size in {"coordinates": 140_000, "cloud": 400_000}.items():
+        save_picture(PICTURES[kind](run), tmp_path / f"{kind}.svg")
+        assert (tmp_path / f"{kind}.svg").stat().st_size < size
+
+
+def test_a_picture_does_not_replace_its_run(tmp_path):
+    path = tmp_path / "run.png"
+    path.write_text("precious")
+    with pytest.raises(InputError, match="output: must not be the run itself"):
+        check_picture(path, replace=True, source=path)
+    assert check_picture(path, replace=True, source=tmp_path / "other.h5") == path

@@ -112,40 +112,23 @@ def compare(
 
 @app.command()
 @reported
-def info(path: RunFile, as_json: AsJson = False) -> None:
-    """Say what is in a run's file."""
-    from mcsgd.cli import report
-    from mcsgd.storage.read import load
-
-    contents = report.contents(load(path))
-    if as_json:
-        typer.echo(json.dumps(contents, indent=2))
-    else:
-        report.show_contents(path, contents)
-
-
-@app.command()
-@reported
-def plot(
+def info(
     path: RunFile,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="PICTURE", help="A .png, .pdf or .svg.", show_default="RUN.png"
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a picture that is there.")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print its experiment file.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Draw the paths, the cloud of endpoints, its mean and the flows."""
-    from mcsgd.errors import InputError
-    from mcsgd.plots import check_picture, save_cloud_picture
+    """Say what is in a run's file."""
+    from mcsgd.cli import tables
+    from mcsgd.rerun import experiment_text
     from mcsgd.storage.read import load
 
-    target = check_picture(output or path.with_suffix(".png"), replace=force)
-    if target.exists() and path.exists() and target.samefile(path):
-        raise InputError([("output", f"must not be the run itself, got {target}")])
-    save_cloud_picture(load(path), target)
-    typer.echo(f"Drawn to {target}")
+    run = load(path)
+    if as_toml:
+        typer.echo(experiment_text(run), nl=False)
+    elif as_json:
+        typer.echo(json.dumps(tables.contents(run), indent=2))
+    else:
+        tables.show_contents(path, run)
 
 
 @app.command()
@@ -156,7 +139,7 @@ def problems(
 ) -> None:
     """List the problems that an experiment file can name."""
     from mcsgd.checks import Checks, arguments_of
-    from mcsgd.cli import report
+    from mcsgd.cli import tables
     from mcsgd.problems import PROBLEMS, Custom
 
     if kind is not None:
@@ -170,22 +153,15 @@ def problems(
     if as_json:
         typer.echo(json.dumps({name: list(arguments) for name, arguments in listed.items()}, indent=2))
     else:
-        report.show_problems(listed)
+        tables.show_problems(listed)
 
 
 def _print_verdict(run: Run, confidence: float, as_json: bool, coordinates: bool = False) -> None:
-    """Print the verdict; of those trajectories that finished, if some diverged, and then it says so."""
-    from mcsgd.cli import report
-    from mcsgd.covariance_comparison import compare_covariance
-    from mcsgd.verdict import judge
+    from mcsgd.cli import tables
+    from mcsgd.findings import find
 
-    cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
-    verdict = judge(cloud, run.flows.values(), confidence)
-    predicted, widths = run.predicted_covariance, None
-    if predicted is not None and cloud.count > 1:
-        widths = compare_covariance(cloud, predicted)
+    found = find(run, confidence)
     if as_json:
-        both = verdict.as_dict() | {"covariance": widths.as_dict() if widths else None}
-        typer.echo(json.dumps(both, indent=2))
+        typer.echo(json.dumps(found.as_dict(), indent=2))
     else:
-        report.show_verdict(verdict, widths, coordinates)
+        tables.show_findings(found, coordinates)

@@ -20,7 +20,7 @@ def exact(
     as_json: AsJson = False,
 ) -> None:
     """Print the mean endpoint over all orders, without Monte Carlo, where that is feasible."""
-    from mcsgd.cli import report
+    from mcsgd.cli import tables
     from mcsgd.errors import InputError
     from mcsgd.exact import exact_mean
     from mcsgd.experiment import PLACES, Experiment
@@ -34,9 +34,9 @@ def exact(
         raise error.located(PLACES) from None
     flows = [integrate(problem, start, settings, field) for field in given.fields]
     if as_json:
-        typer.echo(json.dumps(report.exact_contents(answer, flows), indent=2))
+        typer.echo(json.dumps(tables.exact_contents(answer, flows), indent=2))
     else:
-        report.show_exact(answer, flows)
+        tables.show_exact(answer, flows)
 
 
 @app.command()
@@ -58,7 +58,7 @@ def advise(
 ) -> None:
     """Say how many trajectories each design needs to tell two flows apart, from small pilot runs."""
     from mcsgd.advisor.advice import advise
-    from mcsgd.cli import report
+    from mcsgd.cli import tables
     from mcsgd.errors import InputError
     from mcsgd.experiment import PLACES, Experiment
 
@@ -71,7 +71,7 @@ def advise(
     if as_json:
         typer.echo(json.dumps([advice.as_dict() for advice in found], indent=2))
     else:
-        report.show_advice(found)
+        tables.show_advice(found)
 
 
 @app.command()
@@ -153,7 +153,7 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Measure how the distance to each flow falls over a ladder of step sizes, say: local slopes, orders."""
-    from mcsgd.cli import report
+    from mcsgd.cli import tables
     from mcsgd.errors import InputError
     from mcsgd.experiment import Experiment
     from mcsgd.ladders.ladder import study as measure
@@ -170,7 +170,7 @@ def study(
     if as_json:
         typer.echo(json.dumps(found.as_dict(), indent=2))
     else:
-        report.show_study(found)
+        tables.show_study(found)
 
 
 def _effect(text: str) -> float | list[str]:

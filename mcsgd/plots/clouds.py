@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mcsgd.checks import Checks
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.errors import DivergedError, InputError
-from mcsgd.plots.files import empty_figure, save_picture
+from mcsgd.plots.files import empty_figure, finish, save_picture
 from mcsgd.plots.styles import CLOUD, MEAN, PATHS, field_style
 from mcsgd.projection import Plane, picture_plane
 from mcsgd.run import Run
@@ -19,9 +18,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["cloud_picture", "draw_ellipse", "draw_near", "draw_whole", "save_cloud_picture"]
+__all__ = [
+    "cloud_picture",
+    "draw_dots",
+    "draw_near",
+    "draw_whole",
+    "finished_of",
+    "plane_of",
+    "save_cloud_picture",
+    "title_of",
+]
 
-MOST_DOTS, ELLIPSE_POINTS = 4000, 181
+FEW_DOTS, MOST_DOTS = 100, 4000
+"""Endpoints that are drawn large, and as many as an eye can take in. More points of paths are drawn as an
+image, so that a picture stays small."""
 
 
 def save_cloud_picture(run: Run, path: Path) -> None:
@@ -45,21 +55,20 @@ def cloud_picture(run: Run) -> Figure:
     MissingExtraError
         If matplotlib is not installed.
     """
-    cloud = _cloud_of(run)
     figure = empty_figure(10, 4.6)
     whole, near = figure.subplots(1, 2)
-    draw_whole(whole, run).set_title("whole way", fontsize="small")
-    draw_near(near, run).set_title("endpoints, enlarged", fontsize="small")
-    for axes in (whole, near):
-        axes.grid(alpha=0.25, linewidth=0.5)
-        axes.tick_params(labelsize="small")
-    handles, labels = whole.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=7, frameon=False, fontsize="small")
-    figure.suptitle(_title(cloud), fontsize="medium")
-    return figure
+    plane = plane_of(run)
+    draw_whole(whole, run, plane).set_title("whole way", fontsize="small")
+    draw_near(near, run, plane).set_title("endpoints, enlarged", fontsize="small")
+    return finish(figure, title_of(run), ncols=4)
 
 
-def draw_whole(axes: Axes, run: Run) -> Axes:
+def plane_of(run: Run) -> Plane:
+    """Return the plane that a run is drawn in; raises as `cloud_picture`."""
+    return picture_plane(_cloud_of(run), list(run.flows.values()))
+
+
+def draw_whole(axes: Axes, run: Run, plane: Plane | None = None) -> Axes:
     """Draw paths, flows, endpoints and their mean from the start on, labelled for a legend.
 
     Parameters
@@ -67,6 +76,8 @@ def draw_whole(axes: Axes, run: Run) -> Axes:
     axes : matplotlib.axes.Axes
     run : Run
         Of a kept cloud, and the flows to draw: ``mcsgd.Run(cloud, {"sgd": flow})`` will do.
+    plane : Plane, optional
+        That of `plane_of(run)` by default.
 
     Returns
     -------
@@ -78,15 +89,16 @@ def draw_whole(axes: Axes, run: Run) -> Axes:
     DivergedError, InputError
         As `cloud_picture`.
     """
-    cloud = _cloud_of(run)
-    plane = picture_plane(cloud, list(run.flows.values()))
+    cloud, plane = _cloud_of(run), plane or plane_of(run)
     times = np.linspace(0.0, cloud.flow_time, cloud.paths.shape[1])
-    finished = [path for path in cloud.paths if np.isfinite(path[-1]).all()]  # others would set the scale
+    finished = cloud.finished_paths  # others would set the scale
     for i, path in enumerate(finished):
         x, y = plane.project(path, times)
         label = "SGD paths" if i == 0 else None
-        axes.plot(x, y, color=PATHS, linewidth=0.6, alpha=0.8, marker=".", markersize=2, label=label)
-    _draw_dots(axes, cloud, plane, size=2)
+        (line,) = axes.plot(x, y, color=PATHS, linewidth=0.6, alpha=0.8, markersize=2, label=label)
+        many = len(finished) * x.size > MOST_DOTS
+        line.set(marker="" if many else ".", rasterized=many)
+    _draw_endpoints(axes, cloud, plane, size=2)
     for name, flow in run.flows.items():
         x, y = plane.project(flow.path, flow.time)
         style = field_style(name)
@@ -97,11 +109,10 @@ def draw_whole(axes: Axes, run: Run) -> Axes:
     return _label_axes(axes, plane)
 
 
-def draw_near(axes: Axes, run: Run) -> Axes:
+def draw_near(axes: Axes, run: Run, plane: Plane | None = None) -> Axes:
     """Draw the endpoints of trajectories and flows, and the mean, as `draw_whole` but enlarged."""
-    cloud = _cloud_of(run)
-    plane = picture_plane(cloud, list(run.flows.values()))
-    x, y = _draw_dots(axes, cloud, plane, size=5)
+    cloud, plane = _cloud_of(run), plane or plane_of(run)
+    x, y = _draw_endpoints(axes, cloud, plane, size=5 if cloud.count > FEW_DOTS else 20)
     points = [np.stack([_middle(x), _middle(y)], axis=1), _at_end(plane, cloud, cloud.mean)]
     for name, flow in run.flows.items():
         style = field_style(name)
@@ -109,7 +120,8 @@ def draw_near(axes: Axes, run: Run) -> Axes:
         if not flow.message:
             end = _at_end(plane, cloud, flow.endpoint)
             points.append(end)
-            axes.plot(*end.T, markersize=9, markerfacecolor="none", markeredgewidth=1.8, **style)
+            style |= {"markerfacecolor": "none", "markeredgewidth": 1.8}
+            axes.plot(*end.T, markersize=9, label=f"{name} flow", **style)
     _draw_mean(axes, cloud, plane, size=13)
     low, high = np.concatenate(points).min(axis=0), np.concatenate(points).max(axis=0)
     margin = 0.12 * np.maximum(high - low, 1e-12 * np.maximum(np.abs(low), np.abs(high)) + 1e-300)
@@ -120,46 +132,25 @@ def draw_near(axes: Axes, run: Run) -> Axes:
     return _label_axes(axes, plane)
 
 
-def draw_ellipse(axes: Axes, mean: Array, covariance: Array, probability: float = 0.95, **style: Any) -> Axes:
-    """Draw the ellipse that holds a share of a normal cloud of two parameters.
+def finished_of(run: Run) -> Ensemble:
+    """Return those trajectories of a run that finished.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    mean : (2,)
-    covariance : (2, 2)
-        Of any rank: that of rank 1 gives a line.
-    probability : float
-        0 < probability < 1.
-    **style
-        Of matplotlib's `plot`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The same.
+    Raises
+    ------
+    DivergedError
+        If there are none.
     """
-    checks = Checks()
-    centre = checks.array("mean", mean, (2,), "two parameters")
-    matrix = checks.array("covariance", covariance, (2, 2), "a covariance of two parameters")
-    share = checks.number("probability", probability, above=0, below=1)
-    checks.done()
-    values, vectors = np.linalg.eigh(matrix)
-    # A normal cloud of two dimensions is within r standard deviations with probability 1 - exp(-r^2 / 2).
-    radii = np.sqrt(-2 * np.log1p(-share) * np.maximum(values, 0))
-    angle = np.linspace(0, 2 * np.pi, ELLIPSE_POINTS)
-    points = centre[:, None] + (vectors * radii) @ np.stack([np.cos(angle), np.sin(angle)])
-    axes.plot(*points, **style)
-    return axes
+    cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
+    if not cloud.count:
+        raise DivergedError("none of the trajectories finished: there is nothing to draw")
+    return cloud
 
 
 def _cloud_of(run: Run) -> Ensemble:
-    """Return those trajectories that finished, if they can be drawn."""
-    cloud = run.cloud.finished() if run.cloud.diverged else run.cloud
+    """Return the same, if they were kept."""
+    cloud = finished_of(run)
     if not cloud.kept:
         raise InputError([("run", "must have a cloud to draw, got one that kept moments only")])
-    if not cloud.count:
-        raise DivergedError("none of the trajectories finished: there is no cloud to draw")
     return cloud
 
 
@@ -170,12 +161,17 @@ def _label_axes(axes: Axes, plane: Plane) -> Axes:
     return axes
 
 
-def _draw_dots(axes: Axes, cloud: Ensemble, plane: Plane, size: float) -> tuple[Array, Array]:
-    """Draw so many of the first endpoints as an eye can take in."""
-    shown = cloud.endpoints[:MOST_DOTS]
-    x, y = plane.project(shown, np.full(len(shown), cloud.flow_time))
+def draw_dots(axes: Axes, x: Array, y: Array, size: float) -> None:
+    """Draw endpoints, as an image in a picture of lines; labelled for a legend."""
     axes.scatter(x, y, s=size, color=CLOUD, alpha=0.35, linewidths=0, rasterized=True)
     axes.plot([], [], color=CLOUD, marker="o", linestyle="none", markersize=4, label="endpoints")
+
+
+def _draw_endpoints(axes: Axes, cloud: Ensemble, plane: Plane, size: float) -> tuple[Array, Array]:
+    """Draw so many of the first endpoints as an eye can take in, and return where."""
+    shown = cloud.first_endpoints(MOST_DOTS)
+    x, y = plane.project(shown, np.full(len(shown), cloud.flow_time))
+    draw_dots(axes, x, y, size)
     return x, y
 
 
@@ -203,9 +199,10 @@ def _middle(values: Array) -> Array:
     return np.quantile(values, [0.01, 0.99])
 
 
-def _title(cloud: Ensemble) -> str:
-    settings = cloud.settings
-    count = cloud.count
+def title_of(run: Run) -> str:
+    """Return a line on what trajectories of a run are drawn; raises as `finished_of`."""
+    cloud = finished_of(run)
+    settings, count = cloud.settings, cloud.count
     text = f"{count:,} {'trajectory' if count == 1 else 'trajectories'}, {settings.sampling}"
     text += f", step size {settings.step_size:g}, {settings.epochs} epoch{'s' * (settings.epochs > 1)}"
     if cloud.left_out:

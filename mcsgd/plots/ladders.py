@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mcsgd.ladders.result import FieldOrder, Study
-from mcsgd.plots.files import empty_figure
+from mcsgd.plots.files import empty_figure, finish
 from mcsgd.plots.styles import field_style
 
 if TYPE_CHECKING:
@@ -34,11 +34,8 @@ def plot_orders(study: Study) -> Figure:
     """
     figure = empty_figure(6.4, 5.4)
     axes = draw_orders(figure.subplots(), study)
-    axes.grid(alpha=0.25, linewidth=0.5, which="both")
-    axes.tick_params(labelsize="small")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
-    return figure
+    axes.grid(alpha=0.25, linewidth=0.5, which="minor")
+    return finish(figure, ncols=2)
 
 
 def draw_orders(axes: Axes, study: Study, slopes: bool = True) -> Axes:

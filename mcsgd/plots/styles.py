@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CLOUD", "MEAN", "PATHS", "field_style"]
+__all__ = ["CHANCE", "CLOUD", "MEAN", "PATHS", "PREDICTED", "SAMPLE", "field_style"]
 
-CLOUD, PATHS, MEAN = "#56B4E9", "#8C8C8C", "#F0E442"
+CLOUD, PATHS, MEAN, CHANCE = "#56B4E9", "#8C8C8C", "#F0E442", "#E4E4E4"
+PREDICTED: dict[str, Any] = {"color": "#000000", "linestyle": "-", "label": "predicted"}
+SAMPLE: dict[str, Any] = {"color": "#D55E00", "linestyle": "--", "label": "from the sample"}
 STYLES: dict[str, dict[str, Any]] = {
     "gradient": {"color": "#000000", "linestyle": "--", "marker": "s"},
     "gd": {"color": "#009E73", "linestyle": "-.", "marker": "D"},

@@ -24,7 +24,7 @@ CUSTOM = "custom"
 
 
 def make_problem(table: Mapping[str, Any], folder: Path) -> tuple[Problem, dict[str, Any]]:
-    """Make the problem that a [problem] section describes; return the section with defaults too.
+    """Make the problem that a [problem] section describes; return the section too, defaults filled in.
 
     `gradient_penalty` makes it `mcsgd.problems.Penalized`. `kind` is a key of `mcsgd.problems.PROBLEMS`;
     the other keys are that class's arguments. Arrays may stand in the section, or in the file that
@@ -65,7 +65,7 @@ def make_problem(table: Mapping[str, Any], folder: Path) -> tuple[Problem, dict[
         raise InputError([("problem.function", f"must return a mcsgd Problem, got {type(problem).__name__}")])
     if penalty:
         problem = Penalized(problem, penalty)
-    return problem, {**given_defaults(known), **table, **problem.describe()}
+    return problem, {"kind": kind, **given_defaults(known), **table}
 
 
 def read_data(path: Path) -> dict[str, Any]:

@@ -5,11 +5,11 @@ epochs, eps with replacement; with one order it is wide and not normal: the pred
 """
 
 import numpy as np
-from paper import SKY, VERMILION, between, panels, published, scaled
+from paper import between, panels, published, scaled
 from setups import logistic
 
 import mcsgd
-from mcsgd.plots import draw_ellipse
+from mcsgd.plots import draw_covariance
 
 SHARES = {"random-order": 0.95, "reshuffle-examples": 0.95, "shuffle-once": 0.99, "with-replacement": 0.95}
 
@@ -24,14 +24,10 @@ def main(size):
         predicted = mcsgd.theory.predicted_covariance(problem, start, settings)
         width = np.sqrt(np.trace(cloud.covariance) / np.trace(predicted))
         claims.append(between(f"{sampling}: width over predicted", width, 0.97, 1.03))
-        scale = 100 if sampling == "with-replacement" else 1000  # then the first two parameters
-        points, sample = scale * (cloud.endpoints - cloud.mean)[:, :2], scale**2 * cloud.covariance[:2, :2]
-        expected = scale**2 * predicted[:2, :2]
-        axes.plot(*points[:3000].T, ".", ms=2, color=SKY, alpha=0.4, mew=0, rasterized=True)
-        draw_ellipse(axes, [0, 0], expected, color="k", label="predicted")
-        draw_ellipse(axes, [0, 0], sample, color=VERMILION, ls="--", label="from the sample")
-        axes.set(xlabel=rf"parameter 0 $\times$ {scale}", ylabel="parameter 1, likewise", title=sampling)
+        run = mcsgd.Run(cloud, predicted_covariance=predicted)
+        draw_covariance(axes, run, parameters=(0, 1)).set_title(sampling)
+        points, expected = (cloud.endpoints - cloud.mean)[:, :2], predicted[:2, :2]
         inside = np.einsum("ni,ij,nj->n", points, np.linalg.inv(expected), points) < 5.991
         claims.append(between(f"{sampling}: share within", inside.mean(), share - 0.01, share + 0.01))
-    figure.legend(*panes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*panes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure, *claims

@@ -110,7 +110,8 @@ def test_control_variate(experiment, tmp_path):
     errors = [run["flows"][i]["distance_standard_error"] for run, i in ((before, 2), (first, 0))]
     assert errors[1] < 0.1 * errors[0]
     assert json.loads(mcsgd("info", path, "--json").stdout)["corrected"] is True
-    assert "100; unit: trajectory, corrected by" in mcsgd("info", path).stdout
+    said = " ".join(mcsgd("info", path).stdout.split())
+    assert "unit: trajectory, corrected by its control variate" in said
     assert "corrected" not in mcsgd("info", plain).stdout
     assert "each less its control variate" in mcsgd("compare", path).stdout.replace("\n", " ")
     refused = mcsgd("run", given, "-o", tmp_path / "other.h5", "--no-cloud", code=2).stderr
