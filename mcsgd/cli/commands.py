@@ -117,11 +117,11 @@ def info(path: RunFile, as_json: AsJson = False) -> None:
     from mcsgd.cli import report
     from mcsgd.storage.read import load
 
-    contents = report.contents(load(path))
+    run = load(path)
     if as_json:
-        typer.echo(json.dumps(contents, indent=2))
+        typer.echo(json.dumps(report.contents(run), indent=2))
     else:
-        report.show_contents(path, contents)
+        report.show_contents(path, run)
 
 
 @app.command()

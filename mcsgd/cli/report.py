@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Table as RichTable
 
-from mcsgd.comparison import Comparison
+from mcsgd.comparison import coordinate_table
 from mcsgd.covariance_comparison import CovarianceComparison
+from mcsgd.display import Table, number
 from mcsgd.flow import Flow
 from mcsgd.ladders.result import FieldOrder, Study
 from mcsgd.run import Run
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from mcsgd.advisor.pilots import Advice
     from mcsgd.exact import ExactAnswer
 
-WORDS = {True: "compatible", False: "excluded", None: "-"}
 MOST_COORDINATES = 20  # that are printed unasked
 
 
@@ -32,17 +34,10 @@ def show_verdict(
     """Print a line for each flow, each coordinate's if asked, the cloud's width, and the verdict in words."""
     console = Console(highlight=False)
     if verdict.comparisons:
-        table = table_of("flow", "distance", "std. error", _interval_name(verdict), "p", "verdict", right=4)
-        for c in verdict.comparisons:
-            cells = [number(c.distance, 3), number(c.distance_standard_error, 1)]
-            cells += [_interval(c.distance_interval), _p_value(c.p_value), WORDS[c.compatible]]
-            table.add_row(c.field, *cells)
-        console.print("Distance of the mean endpoint to each flow's endpoint")
-        console.print(table)
+        _show(console, *verdict.tables())
         if coordinates:
-            for c in verdict.comparisons:
-                console.print(f"Mean endpoint minus {c.field} flow, by coordinate")
-                console.print(_coordinates(c, _interval_name(verdict)))
+            for comparison in verdict.comparisons:
+                _show(console, coordinate_table(comparison, comparison.difference.size))
     if widths is not None:
         if coordinates:
             table = table_of("coordinate", "std. deviation", "predicted", right=2)
@@ -52,14 +47,6 @@ def show_verdict(
             console.print(table)
         console.print(str(widths), soft_wrap=not console.is_terminal)
     console.print(str(verdict), soft_wrap=not console.is_terminal)
-
-
-def _coordinates(comparison: Comparison, interval_name: str) -> Table:
-    table = table_of("coordinate", "difference", "std. error", interval_name, right=3)
-    rows = zip(comparison.difference, comparison.standard_error, comparison.interval, strict=True)
-    for index, (difference, error, interval) in enumerate(rows):
-        table.add_row(str(index), number(difference, 3), number(error, 1), _interval(interval))
-    return table
 
 
 def exact_contents(answer: ExactAnswer, flows: Sequence[Flow]) -> dict[str, Any]:
@@ -157,7 +144,7 @@ def show_study(study: Study) -> None:
         console.print(line, soft_wrap=not console.is_terminal)
 
 
-def _ladder(study: Study, one: FieldOrder) -> Table:
+def _ladder(study: Study, one: FieldOrder) -> RichTable:
     table = table_of(study.vary, "m eps λ", "distance", "±", "slope", "±", "left out", right=5)
     slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
     for index, value in enumerate(study.values):
@@ -188,27 +175,11 @@ def contents(run: Run) -> dict[str, Any]:
     }
 
 
-def show_contents(path: Path, about: Mapping[str, Any]) -> None:
-    """Print what `contents` returns, in short."""
+def show_contents(path: Path, run: Run) -> None:
+    """Print what is in a run's file, in short."""
     console = Console(highlight=False)
-    table = table_of("", "", header=False)
-    for section, values in about["experiment"].items():
-        table.add_row(f"[{section}]".replace("[", r"\["), _pairs(values))
-    diverged = f", {about['diverged']} diverged" if about["diverged"] else ""
-    corrected = ", corrected by their control variate" if about["corrected"] else ""
-    unit = f"unit: {about['independent_unit']}{corrected}"
-    kept = "; mean and covariance only" if about["kept"] == "moments" else ""
-    table.add_row("trajectories", f"{about['trajectories']}{diverged}; {unit}{kept}")
-    table.add_row("flow time", f"{about['flow_time']:g} ({about['batches']} batches an epoch)")
-    table.add_row("flows", _pairs(about["flows"]) or "none")
-    provenance = about["provenance"]
-    if provenance:
-        resources, machine = provenance["resources"], provenance["environment"]
-        table.add_row("run", f"{resources['start']} on {machine['host']}, {resources['seconds']} s")
-        table.add_row("software", _pairs(provenance["software"]))
-    table.add_row("fingerprint", about["fingerprint"])
-    console.print(str(path))
-    console.print(table)
+    about, _ = run.tables()
+    _show(console, replace(about, caption=str(path)))
 
 
 def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:
@@ -232,38 +203,19 @@ def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:
     )
 
 
-def table_of(*columns: str, right: int = 0, header: bool = True) -> Table:
+def table_of(*columns: str, right: int = 0, header: bool = True) -> RichTable:
     """Return an empty table; the columns 1..right hold numbers."""
-    table = Table(box=None, pad_edge=False, show_header=header, header_style="bold")
+    table = RichTable(box=None, pad_edge=False, show_header=header, header_style="bold")
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if 1 <= index <= right else "left", overflow="fold")
     return table
 
 
-def _pairs(values: Mapping[str, Any]) -> str:
-    texts = {key: " ".join(map(str, v)) if isinstance(v, list) else v for key, v in values.items()}
-    return ", ".join(f"{key} = {v}" for key, v in texts.items() if v != "").replace("[", r"\[")
-
-
-def _interval_name(verdict: Verdict) -> str:
-    return f"{100 * verdict.comparisons[0].confidence:g}% interval"
-
-
-def number(value: float, digits: int) -> str:
-    """Return a number in so many significant digits, or a dash for none."""
-    return "-" if math.isnan(value) else f"{value:.{digits - 1}e}"
-
-
-def _interval(interval: Any) -> str:
-    lower, upper = interval
-    return "-" if math.isnan(lower) else f"{_zero(lower)} to {_zero(upper)}"
-
-
-def _zero(value: float) -> str:
-    return "0" if value == 0 else number(value, 3)
-
-
-def _p_value(p: float) -> str:
-    if math.isnan(p):
-        return "-"
-    return "< 1e-12" if p < 1e-12 else f"{p:.2g}"
+def _show(console: Console, *tables: Table) -> None:
+    """Print tables, folded where the terminal is narrow; their notes are the caller's business."""
+    for table in tables:
+        console.print(table.caption, markup=False)
+        drawn = table_of(*table.columns or ("", ""), right=table.right, header=bool(table.columns))
+        for row in table.rows:
+            drawn.add_row(*map(escape, row))
+        console.print(drawn)

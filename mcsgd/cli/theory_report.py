@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from mcsgd.cli.report import MOST_COORDINATES, number, table_of
+from mcsgd.cli.report import MOST_COORDINATES, table_of
+from mcsgd.display import number
 from mcsgd.flow import Flow
 from mcsgd.problems import Problem
 from mcsgd.settings import Settings
