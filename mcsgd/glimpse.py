@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ensemble_line", "ensemble_tables"]
 
-SOON_COMPUTED = 1e7
-"""Multiply-adds of the moments that a table may compute: a hundredth of a second."""
+SOON_COMPUTED = 3e8
+"""Work of the moments that a table may compute, n d (d + 32): a few tenths of a second, once."""
 
 
 def ensemble_line(cloud: Ensemble) -> str:
@@ -53,7 +53,7 @@ def _mean(cloud: Ensemble) -> Table:
     """Return the first coordinates of the mean, or why there are none."""
     caption = "Mean endpoint"
     if not _soon_known(cloud):
-        return Table(caption, (), (), notes=["not computed yet"])
+        return Table(caption, (), (), notes=["not computed yet; ask for .mean"])
     try:
         columns = zip(cloud.start, cloud.mean, cloud.standard_error, strict=True)
     except McsgdError as error:
@@ -71,4 +71,5 @@ def _soon_known(cloud: Ensemble) -> bool:
     """Whether the moments are known, or computed in no time."""
     if cloud.known_moments is not None or "moments" in vars(cloud):
         return True
-    return cloud.settings.trajectories * cloud.start.size**2 <= SOON_COMPUTED
+    d = cloud.start.size
+    return cloud.settings.trajectories * d * (d + 32) <= SOON_COMPUTED

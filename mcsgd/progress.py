@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 import time
@@ -28,8 +29,8 @@ EVERY = 30.0
 def shown(progress: bool | Progress) -> Iterator[Progress]:
     """Give what to call: the callable itself; for False, nothing's; for True, what shows progress.
 
-    That is a bar where standard error is a terminal, or in a notebook, and `LogLines` elsewhere. Nothing is
-    shown before the first call: work that is refused shows nothing.
+    That is a bar where standard error is a terminal, or in a notebook with ipywidgets, and `LogLines`
+    elsewhere. Nothing is shown before the first call: work that is refused shows nothing.
     """
     if callable(progress):
         yield progress
@@ -82,8 +83,9 @@ def _terminal() -> Console | None:
     from rich.console import Console
 
     console = Console(stderr=True)
-    drawable = sys.stderr.isatty() and not console.is_dumb_terminal
-    return console if drawable or console.is_jupyter else None
+    if console.is_jupyter:  # where rich draws by widgets
+        return console if importlib.util.find_spec("ipywidgets") else None
+    return console if sys.stderr.isatty() and not console.is_dumb_terminal else None
 
 
 @contextmanager
