@@ -106,5 +106,5 @@ def test_a_terminal_has_no_bar_of_work_that_is_refused(terminal):
 @pytest.mark.parametrize("there", [True, False])
 def test_a_notebook_has_a_bar_where_it_can_draw_one(there, monkeypatch):
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: there and name == "ipywidgets" or None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: (there and name == "ipywidgets") or None)
     assert (_terminal() is not None) == there
