@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from named import NAME, exists
 
 import mcsgd
 
@@ -57,22 +58,8 @@ def test_names_in_the_text_exist(pages):
     for path, text in pages.items():
         code = r'<div class="pdoc-code.*?</div>'
         shown = re.sub(r"<[^>]+>", "", re.sub(code, "", text, flags=re.DOTALL))
-        for name in set(re.findall(r"\bmcsgd(?:\.\w+)+", html.unescape(shown))):
+        for name in set(NAME.findall(html.unescape(shown))):
             assert exists(name), f"{path.stem}: {name}"
-
-
-def exists(name):
-    module, *rest = name.split(".")
-    found = importlib.import_module(module)
-    for part in rest:
-        module = f"{module}.{part}"
-        if not hasattr(found, part):
-            try:
-                importlib.import_module(module)
-            except ImportError:
-                return False
-        found = getattr(found, part)
-    return True
 
 
 def test_signatures_are_short(pages):
