@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 import mcsgd
 from mcsgd.cli import app
+from mcsgd.designs import set_size
 from mcsgd.schemes import DESIGNS, SAMPLINGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -202,6 +203,8 @@ def test_tables_name_what_there_is():
 
     assert first_column("Samplings and fields") == list(SAMPLINGS)
     assert set(first_column("Choosing a design")) == set(DESIGNS)
+    sizes = re.findall(r"(\d+) for m = (\d+)", TEXT)
+    assert [int(size) for size, _ in sizes] == [set_size(int(m)) for _, m in sizes] != []
     gallery = {path.stem for path in (ROOT / "scripts" / "gallery").glob("*.py")}
     assert set(first_column("Gallery")) == gallery - {"paper", "run", "setups"}
 
