@@ -1,4 +1,31 @@
-"""Monte Carlo trajectories of shuffled minibatch SGD, compared with its modified gradient flows."""
+"""Monte Carlo trajectories of shuffled minibatch SGD, compared with its modified gradient flows.
+
+Work goes in a straight line:
+
+1. Say what is minimised (one of `mcsgd.problems`, also a loss of your own), from where, and how: `Settings`.
+2. `simulate` runs trajectories, an `Ensemble`; `integrate` follows a modified `Flow`.
+3. `judge` says which of the flows the mean endpoint follows; `compare` has all about one of them.
+4. `study` measures how fast the distance to each flow falls with the step size.
+
+`advise` says how many trajectories that takes; `exact_mean` does without any, where that can be had. `load`
+reads what `simulate` wrote to a file. `Experiment` does all of it from an experiment file, as the command
+`mcsgd` does.
+
+Examples
+--------
+>>> import mcsgd
+>>> problem = mcsgd.problems.ScalarFactorization(x=[1.0, 2.0, 0.5], y=[0.6, 0.6, 0.6])
+>>> start, settings = [1.0, 0.5], mcsgd.Settings(step_size=0.002, trajectories=1000)
+>>> cloud = mcsgd.simulate(problem, start, settings)
+>>> fields = "gradient", "gd", "sgd"
+>>> flows = [mcsgd.integrate(problem, start, settings, field) for field in fields]
+>>> mcsgd.judge(cloud, flows)
+Verdict on 1000 trajectories
+flow      distance  std. error          95% interval        p  verdict
+gradient  9.87e-06       2e-07  9.58e-06 to 1.02e-05  < 1e-12  excluded
+gd        7.18e-06       1e-07  6.89e-06 to 7.48e-06  < 1e-12  excluded
+sgd       1.90e-07       2e-07         0 to 4.86e-07     0.21  compatible
+"""
 
 from __future__ import annotations
 
@@ -9,36 +36,42 @@ __version__ = "0.1.0"
 
 # Public names and where they live, imported on first use: looking at a file needs no numba. No
 # function may be called like a module of the package, whose import would take its name.
+# In the order in which one meets them.
 _HOMES = {
-    "Advice": "mcsgd.advisor.pilots",
-    "Comparison": "mcsgd.comparison",
-    "Ensemble": "mcsgd.ensemble",
-    "ExactAnswer": "mcsgd.exact",
-    "Experiment": "mcsgd.experiment",
-    "Flow": "mcsgd.flow",
-    "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
-    "StopRules": "mcsgd.stopping",
-    "Study": "mcsgd.ladders.result",
-    "Verdict": "mcsgd.verdict",
-    "advise": "mcsgd.advisor.advice",
-    "compare": "mcsgd.comparison",
-    "compare_by_epoch": "mcsgd.epochs",
-    "control_variate": "mcsgd.correction",
-    "exact_mean": "mcsgd.exact",
+    "simulate": "mcsgd.simulation",
     "integrate": "mcsgd.theory",
     "judge": "mcsgd.verdict",
+    "compare": "mcsgd.comparison",
+    "compare_by_epoch": "mcsgd.epochs",
+    "study": "mcsgd.ladders.ladder",
+    "exact_mean": "mcsgd.exact",
+    "advise": "mcsgd.advisor.advice",
+    "control_variate": "mcsgd.correction",
+    "report": "mcsgd.reports",
     "load": "mcsgd.storage",
     "merge": "mcsgd.storage.merge",
-    "problems": "mcsgd.problems",
-    "report": "mcsgd.reports",
-    "simulate": "mcsgd.simulation",
-    "study": "mcsgd.ladders.ladder",
-    "theory": "mcsgd.theory",
     "verify": "mcsgd.storage.verify",
+    "Experiment": "mcsgd.experiment",
+    "StopRules": "mcsgd.stopping",
+    "Run": "mcsgd.run",
+    "Ensemble": "mcsgd.ensemble",
+    "Flow": "mcsgd.flow",
+    "Verdict": "mcsgd.verdict",
+    "Comparison": "mcsgd.comparison",
+    "Study": "mcsgd.ladders.result",
+    "ExactAnswer": "mcsgd.exact",
+    "Advice": "mcsgd.advisor.pilots",
+    "problems": "mcsgd.problems",
+    "theory": "mcsgd.theory",
+    "plots": "mcsgd.plots",
+    "schemes": "mcsgd.schemes",
+    "designs": "mcsgd.designs",
+    "statistics": "mcsgd.statistics",
+    "errors": "mcsgd.errors",
 }
 
-__all__ = [*sorted(_HOMES), "__version__"]
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mcsgd.checks import Checks
+from mcsgd.display import MOST_NUMBERS, Shown, Table, counted, interval, number, p_value
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
 from mcsgd.statistics import Distance, t_exceeded, t_quantile
 
-__all__ = ["Comparison", "check_confidence", "compare", "distance_between", "flow_accuracy"]
+__all__ = [
+    "Comparison",
+    "check_confidence",
+    "compare",
+    "coordinate_table",
+    "distance_between",
+    "distance_table",
+    "flow_accuracy",
+]
 
 FLOW_ACCURACY = 1e-12
 """Error of an integrated endpoint, relative to its largest coordinate."""
 
 SMALLEST = 1e-150  # its square is still a positive number
+DISTANCES = "Distance of the mean endpoint to each flow's endpoint"
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """The mean endpoint against one flow's endpoint.
 
     Attributes
@@ -84,6 +95,28 @@ class Comparison:
     def compatible(self) -> bool | None:
         """Whether the flow is compatible with the mean; None if that cannot be told."""
         return None if math.isnan(self.p_value) else self.p_value >= 1 - self.confidence
+
+    @property
+    def word(self) -> str:
+        """Compatible, excluded, or a dash where that cannot be told."""
+        return {True: "compatible", False: "excluded", None: "-"}[self.compatible]
+
+    def tables(self) -> list[Table]:
+        """Return the distance, and the difference in the first coordinates."""
+        notes = [f"The flow {self.field} has no endpoint: it {self.message}."] if self.message else []
+        return [
+            distance_table([self], notes=notes),
+            coordinate_table(self, MOST_NUMBERS),
+        ]
+
+    def __repr__(self) -> str:
+        if self.message:
+            return f"Comparison({self.field}, no endpoint: it {self.message})"
+        distance = f"distance {number(self.distance, 3)}"
+        if self.compatible is None:
+            return f"Comparison({self.field}, {distance}, nothing can be told)"
+        error, p = number(self.distance_standard_error, 1), p_value(self.p_value)
+        return f"Comparison({self.field}, {distance} ± {error}, p {p}, {self.word})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything in plain numbers, text and lists; None for what is not defined."""
@@ -198,6 +231,43 @@ def flow_accuracy(cloud: Ensemble, flow: Flow, accuracy: float = FLOW_ACCURACY) 
     """Return the numerical error of a flow's endpoint, so much of the largest coordinate, or more."""
     scale = max(float(np.abs(w).max()) for w in (cloud.start, cloud.mean, flow.endpoint))
     return max(accuracy * scale, SMALLEST)
+
+
+def distance_table(
+    comparisons: Sequence[Comparison], caption: str = DISTANCES, notes: Sequence[str] = ()
+) -> Table:
+    """Return a line for each flow: how far the mean is from it, and whether that excludes it."""
+    columns = ("flow", "distance", "std. error", _interval_name(comparisons), "p", "verdict")
+    rows = [
+        (
+            c.field,
+            number(c.distance, 3),
+            number(c.distance_standard_error, 1),
+            interval(c.distance_interval),
+            p_value(c.p_value),
+            c.word,
+        )
+        for c in comparisons
+    ]
+    return Table(caption, columns, rows, 4, notes)
+
+
+def coordinate_table(comparison: Comparison, most: int | None = None) -> Table:
+    """Return a line for each coordinate of the difference, or for the first of them."""
+    most = comparison.difference.size if most is None else most
+    columns = ("coordinate", "difference", "std. error", _interval_name([comparison]))
+    numbers = zip(comparison.difference, comparison.standard_error, comparison.interval, strict=True)
+    rows = [
+        (str(index), number(difference, 3), number(error, 1), interval(ends))
+        for index, (difference, error, ends) in zip(range(most), numbers, strict=False)
+    ]
+    more = comparison.difference.size - len(rows)
+    notes = [f"and {counted(more, 'more coordinate')}"] if more else []
+    return Table(f"Mean endpoint minus {comparison.field} flow, by coordinate", columns, rows, 3, notes)
+
+
+def _interval_name(comparisons: Sequence[Comparison]) -> str:
+    return f"{100 * comparisons[0].confidence:g}% interval" if comparisons else "interval"
 
 
 def _plain(value: Any) -> Any:

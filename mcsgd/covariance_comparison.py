@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcsgd.checks import Checks
+from mcsgd.display import Shown, Table, number
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.moments import Moments
 
@@ -19,7 +20,7 @@ ROUNDING = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
-class CovarianceComparison:
+class CovarianceComparison(Shown):
     """Standard deviations of single endpoints, sampled and predicted.
 
     Attributes
@@ -41,6 +42,14 @@ class CovarianceComparison:
     predicted_total: float
     ratio: float
     ratio_standard_error: float
+
+    def tables(self) -> list[Table]:
+        """Return a line for each coordinate, and the sentence about all of them below."""
+        pairs = enumerate(zip(self.sample, self.predicted, strict=True))
+        rows = [(str(index), *(number(width, 3) for width in pair)) for index, pair in pairs]
+        columns = "coordinate", "std. deviation", "predicted"
+        caption = "Standard deviation of the endpoints, by coordinate"
+        return [Table(caption, columns, rows, right=2, notes=[str(self)])]
 
     def __str__(self) -> str:
         sample = f"Standard deviation of the endpoints, all coordinates together: {self.sample_total:.3e}"

@@ -10,7 +10,9 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsgd.display import Shown, Table
 from mcsgd.errors import DivergedError
+from mcsgd.glimpse import about_ensemble, ensemble_line, mean_table
 from mcsgd.moments import EnsembleMoments, finished_units
 from mcsgd.origin import Origin
 from mcsgd.rows import Kept, Rows, pieces
@@ -24,7 +26,7 @@ __all__ = ["Ensemble"]
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class Ensemble(Shown):
     """Endpoints of SGD trajectories from one start.
 
     The independent unit is the trajectory, the pair for reversed pairs, the set for balanced sets:
@@ -246,16 +248,21 @@ class Ensemble:
     @cached_property
     def standard_error(self) -> Array:
         """Standard error of `mean`, (d,); NaN for one unit, 0 where there is no randomness."""
-        return np.asarray(np.sqrt(np.diag(self.mean_covariance)))
+        units = self.statistics.units
+        if self.deterministic:
+            return np.zeros(self.start.size)
+        if units.count < 2:
+            return np.full(self.start.size, np.nan)
+        return np.asarray(np.sqrt(units.scatter.diagonal() / (units.count - 1) / units.count))
 
     @cached_property
     def covariance(self) -> Array:
         """Sample covariance of single endpoints, (d, d)."""
         return self.statistics.singles.covariance
 
+    def tables(self) -> list[Table]:
+        """Return what the ensemble is of, and its mean where that is known or soon computed."""
+        return [Table("Ensemble", (), about_ensemble(self)), mean_table(self)]
+
     def __repr__(self) -> str:
-        tail = f", {self.diverged} diverged" if self.diverged else ""
-        tail += f", {self.left_out} diverged left out" if self.left_out else ""
-        tail += ", moments only" if not self.kept else ""
-        tail += ", corrected" if self.is_corrected else ""
-        return f"Ensemble({self.count} trajectories, {self.start.size} parameters{tail})"
+        return ensemble_line(self)

@@ -18,7 +18,7 @@ from mcsgd.progress import Progress
 from mcsgd.rows import Span, pieces
 from mcsgd.run import Run
 from mcsgd.stopping import GROWTH, Interruption, StopRules, enough, interruptible
-from mcsgd.storage.holdings import Holdings, missing
+from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.provenance import made_by
@@ -165,13 +165,14 @@ class Filling:
         self.means, self.interruption = means, interruption
         self.origin = holdings.origin
         self.wanted = self.origin.settings.trajectories
+        self.span = 0, self.wanted  # that this process is for
+        if means.task is not None:
+            self.span = self.origin.share(*means.task)
         self._began = self._flushed = time.monotonic()
 
     def fill(self) -> tuple[int, str]:
         """Make what is missing; return how many trajectories there are then, and what ended the run."""
-        first, stop = 0, self.wanted
-        if self.means.task is not None:
-            first, stop = self.origin.share(*self.means.task)
+        first, stop = self.span
         limit, tree, looked = self.means.rules.standard_error, self.origin.tree(), 0
         for bound in _stages(first, stop, self.origin.leaf, limit):
             spans = self.holdings.missing(first, bound)
@@ -191,13 +192,15 @@ class Filling:
 
     def _make(self, spans: Sequence[Span]) -> None:
         """Make trajectories, and keep them in shards from time to time."""
-        done = sum(stop - first for first, stop in missing(spans, 0, self.wanted))
+        first, stop = self.span
+        total = stop - first
+        done = total - sum(end - begin for begin, end in self.holdings.missing(first, stop))
         if self.means.executor is not None:
-            self._spread(spans, done, self.means.executor)
+            self._spread(spans, done, total, self.means.executor)
             return
         production = Production(self.simulation, spans, self.means.workers)
         for made in _counted(production.run(), spans):
-            self.means.progress(done + made, self.wanted)
+            self.means.progress(done + made, total)
             if self._ending():
                 production.stop()
             elif self._due(production.pending):
@@ -205,12 +208,12 @@ class Filling:
                 self._keep()
         self.holdings.contents += production.take()
 
-    def _spread(self, spans: Sequence[Span], done: int, executor: Executor) -> None:
+    def _spread(self, spans: Sequence[Span], done: int, total: int, executor: Executor) -> None:
         for path in spread(self.simulation, self.holdings.parts, spans, executor, self._ending):
             shard = open_shard(path, self.origin)
             self.holdings.shards.append(shard)
             done += shard.stop - shard.first
-            self.means.progress(done, self.wanted)
+            self.means.progress(done, total)
 
     def _ending(self) -> bool:
         return self.interruption.asked or self.means.rules.out_of_time

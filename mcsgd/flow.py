@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsgd.display import Shown, Table, vector
+
 Array: TypeAlias = NDArray[np.float64]
 
 __all__ = ["PATH_ACCURACY", "Flow"]
@@ -17,7 +19,7 @@ PATH_ACCURACY = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Flow:
+class Flow(Shown):
     """An integrated modified flow.
 
     Attributes
@@ -44,6 +46,16 @@ class Flow:
     message: str = ""
     derivatives: str = "formula"
 
+    def tables(self) -> list[Table]:
+        """Return from when to when the flow goes, and where it ends."""
+        rows = [("time", self._times), ("endpoint", vector(self.endpoint)), ("derivatives", self.derivatives)]
+        notes = [f"It has no endpoint: it {self.message}."] if self.message else []
+        return [Table(f"Flow {self.field}", (), rows, notes=notes)]
+
+    @property
+    def _times(self) -> str:
+        return f"0 to {self.time[-1]:g}" if len(self.time) else "none"
+
     def __repr__(self) -> str:
-        state = self.message or f"time 0 to {self.time[-1]:g}"
-        return f"Flow({self.field}, {state}, endpoint {np.array2string(self.endpoint, threshold=6)})"
+        state = self.message or f"time {self._times}"
+        return f"Flow({self.field}, {state}, endpoint [{vector(self.endpoint)}])"

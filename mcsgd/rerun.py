@@ -10,7 +10,6 @@ from typing import Any
 
 from mcsgd.errors import InputError
 from mcsgd.run import Run
-from mcsgd.wording import not_default
 
 __all__ = ["experiment_text", "settings_text", "toml_text"]
 
@@ -38,17 +37,15 @@ def experiment_text(run: Run) -> str:
     """
     if "start" not in run.experiment:
         raise InputError([("run", "must come from an experiment file, got one of mcsgd.simulate")])
-    settings = {name: not_default(table) for name, table in run.cloud.settings.as_tables().items()}
     named = {name: table for name, table in run.experiment.items() if name != "study"}
-    return toml_text({**named, **settings})
+    return toml_text({**named, **run.cloud.settings.as_tables(defaults=False)})
 
 
 def settings_text(run: Run) -> str:
     """Return the line of Python that makes a run's settings, those aside that have their default."""
-    settings = [
-        item for table in run.cloud.settings.as_tables().values() for item in not_default(table).items()
-    ]
-    return f"settings = mcsgd.Settings({', '.join(f'{name}={value!r}' for name, value in settings)})"
+    tables = run.cloud.settings.as_tables(defaults=False).values()
+    given = ", ".join(f"{name}={value!r}" for table in tables for name, value in table.items())
+    return f"settings = mcsgd.Settings({given})"
 
 
 def toml_text(tables: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
+from mcsgd.display import MOST_ITEMS, Shown, Table, counted, pairs
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
+from mcsgd.glimpse import about_ensemble, mean_table
 
-__all__ = ["Run"]
+__all__ = ["Run", "provenance_table", "settings_table"]
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Shown):
     """An ensemble, the flows it is compared with, and where both come from.
 
     Attributes
@@ -37,3 +41,59 @@ class Run:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     predicted_covariance: Array | None = None
     stopped_by: str = "count"
+
+    def tables(self) -> list[Table]:
+        """Return what was run, where it comes from, and the mean endpoint where that is soon known."""
+        return [settings_table(self), provenance_table(self), mean_table(self.cloud)]
+
+    def __repr__(self) -> str:
+        return f"Run({self.cloud!r}, flows: {', '.join(self.flows) or 'none'})"
+
+
+def settings_table(run: Run) -> Table:
+    """Return what was run: the experiment, without settings that have their default."""
+    examples = run.provenance.get("parameters", {}).get("problem", {}).get("examples")
+    integrated = {name: flow.message or "integrated" for name, flow in run.flows.items()}
+    rows = [
+        *about_ensemble(run.cloud, run.experiment, examples),
+        *([] if run.stopped_by == "count" else [("ended by", run.stopped_by)]),
+        ("flows", pairs(integrated) or "none"),
+    ]
+    return Table("Settings", (), rows)
+
+
+def provenance_table(run: Run) -> Table:
+    """Return where a run comes from: when, where, and with which software it was made."""
+    made, rows = run.provenance, []
+    if made:
+        resources, machine, job = made["resources"], made["environment"], made["environment"]["job"]
+        seconds = f"{resources['seconds']} s, {resources['cpu_seconds']} s of all cores"
+        rows = [
+            ("run", f"{resources['start']} to {resources['end']}: {seconds}"),
+            ("command", _command(made["parameters"]["command"])),
+            ("machine", f"{machine['host']}: {machine['cpu']}, {machine['platform']}"),
+            ("threads", str(machine["workers"])),
+            *([("job", pairs(job))] if job else []),
+            *([("parts", _parts(made["shards"]))] if made.get("shards") else []),
+            ("software", pairs(made["software"])),
+        ]
+    rows += [
+        ("random stream", str(run.cloud.stream_version)),
+        ("fingerprint", run.cloud.fingerprint),
+    ]
+    return Table("Provenance", (), rows)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Return a command line, without the folder of the program."""
+    return shlex.join([PurePath(arguments[0]).name, *arguments[1:]]) if arguments else "-"
+
+
+def _parts(shards: Sequence[Mapping[str, Any]]) -> str:
+    """Return who made the parts of a run, and how long that took."""
+    hosts = sorted({str(shard["host"]) for shard in shards})
+    processes = {(shard["host"], shard["process"]) for shard in shards}
+    named = ", ".join(hosts[:MOST_ITEMS]) + (", ..." if len(hosts) > MOST_ITEMS else "")
+    seconds = sum(float(shard["seconds"]) for shard in shards)
+    by = counted(len(processes), "process")
+    return f"{len(shards)}, by {by} on {named}: {seconds:.6g} s together"

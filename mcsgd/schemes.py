@@ -22,16 +22,26 @@ STREAM_VERSION = 2
 it."""
 
 RESHUFFLED = "reshuffle-examples"
+"""The sampling whose batches are new in each epoch."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """A sampling scheme: which batch comes next."""
+    """A sampling scheme: which batch comes next.
+
+    Attributes
+    ----------
+    name, summary : str
+    random : bool
+        Whether it draws anything.
+    field : str
+        That the mean endpoint follows to first order.
+    """
 
     name: str
     summary: str
     random: bool = True
-    field: str = "sgd"  # that the mean endpoint follows to first order
+    field: str = "sgd"
 
 
 SAMPLINGS = {
@@ -47,15 +57,23 @@ SAMPLINGS = {
         ),
     )
 }
+"""The sampling schemes by name: which batch comes next."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """How the trajectories' orders hang together."""
+    """How the trajectories' orders hang together.
+
+    Attributes
+    ----------
+    name, summary : str
+    unit : str
+        Name of the trajectories that are independent of all others.
+    """
 
     name: str
     summary: str
-    unit: str  # of trajectories that are independent of all others
+    unit: str
 
 
 DESIGNS = {
@@ -79,6 +97,7 @@ DESIGNS = {
         ),
     )
 }
+"""The designs of an ensemble by name: how the trajectories' orders hang together."""
 
 ORDERED = ("random-order", "shuffle-once")
 """Samplings of fixed batches, each once, in a random order: those with balanced sets."""
@@ -90,8 +109,10 @@ OPTIMIZERS = {
     "sgd": "w - eps g; with momentum beta, heavy ball: w + v, v = beta v - eps g",
     "adam": "full-batch Adam (Kingma and Ba 2015), with epsilon inside the root",
 }
+"""The ways to step, by name."""
 
 SCHEDULES = {
     "constant": "the same step size in all epochs",
     "cosine": "step_size (1 + cos(pi e / epochs)) / 2 in epoch e = 0, ..., epochs - 1",
 }
+"""The named schedules of the step size."""

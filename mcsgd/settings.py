@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mcsgd.problems import Problem
 
 __all__ = ["SECTIONS", "Settings"]
+
+ALWAYS = ("step_size", "epochs", "sampling", "trajectories", "seed", "design")
+"""Settings that are named even where they have their default."""
 
 SECTIONS = {
     "sgd": (
@@ -143,11 +146,20 @@ class Settings:
             return set_size(batches)
         return 2 if self.design == "reversed-pairs" else 1
 
-    def as_tables(self) -> dict[str, dict[str, Any]]:
-        """Return the settings by section of an experiment file, in plain numbers, text and lists."""
-        values = asdict(self)
+    def as_tables(self, defaults: bool = True) -> dict[str, dict[str, Any]]:
+        """Return the settings by section of an experiment file, in plain numbers, text and lists.
+
+        Without `defaults`, those that have their default are left out, but for step size, epochs, sampling,
+        trajectories, seed and design, which are always named.
+        """
+        usual = {} if defaults else {f.name: f.default for f in fields(self) if f.name not in ALWAYS}
+        values = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if usual.get(name, MISSING) != value
+        }
         return {
-            section: {n: list(values[n]) if isinstance(values[n], tuple) else values[n] for n in names}
+            section: {name: values[name] for name in names if name in values}
             for section, names in SECTIONS.items()
         }
 

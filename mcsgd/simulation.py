@@ -62,8 +62,8 @@ def simulate(
     workers : int, optional
         Threads; by default as many as the cores this process may run on.
     progress : bool or callable
-        True shows a bar on standard error; a callable is called with (trajectories done,
-        trajectories in all) after each block.
+        True shows a bar on a terminal, and elsewhere logs a line every 30 s (logger "mcsgd", level INFO); a
+        callable is called with (trajectories done, trajectories in all) after each block.
     block_size : int, optional
         Trajectories a block; chosen from the work per trajectory by default.
     keep_cloud : bool

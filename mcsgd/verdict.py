@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from mcsgd.comparison import Comparison, check_comparable, compare, distance_between, flow_accuracy
+from mcsgd.comparison import (
+    Comparison,
+    check_comparable,
+    compare,
+    distance_between,
+    distance_table,
+    flow_accuracy,
+)
 from mcsgd.compatibility import mismatch
+from mcsgd.display import Shown, Table, counted
 from mcsgd.ensemble import Ensemble
 from mcsgd.flow import Flow
 from mcsgd.schemes import SAMPLINGS
@@ -18,7 +26,7 @@ __all__ = ["Verdict", "judge"]
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class Verdict(Shown):
     """The mean endpoint against several flows.
 
     Attributes
@@ -43,8 +51,16 @@ class Verdict:
     left_out: int
     trajectories_needed: dict[tuple[str, str], float]
 
+    def tables(self) -> list[Table]:
+        """Return a line for each flow, and the sentences below."""
+        return [distance_table(self.comparisons, notes=self.sentences)]
+
     def __str__(self) -> str:
         return " ".join(self.sentences)
+
+    def __repr__(self) -> str:
+        count = counted(self.trajectories, "trajectory")
+        return distance_table(self.comparisons, f"Verdict on {count}").as_text()
 
     def __getitem__(self, field: str) -> Comparison:
         return {comparison.field: comparison for comparison in self.comparisons}[field]

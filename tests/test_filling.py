@@ -103,6 +103,27 @@ def test_only_what_is_missing_is_computed(toy, path):
     assert done == [(n, 5000) for n in range(4100, 5001, 100)]
 
 
+@pytest.mark.usefixtures("small_leaves")
+def test_progress_is_of_what_there_is_stage_by_stage(toy, path):
+    """Between looks at the standard error."""
+    done = []
+    rules = StopRules(standard_error=1e-9)
+    simulate(toy, START, SETTINGS, path, stop=rules, progress=lambda n, _: done.append(n))
+    assert done[0] == 64
+    assert done == sorted(done)
+    assert done[-1] == 5000
+
+
+def test_progress_of_a_task_is_of_its_share(path, monkeypatch):
+    monkeypatch.setattr("mcsgd.production.block_size", lambda *_: 400)
+    toy = {"kind": "scalar-factorization", "x": [1.0, 0.5, 2.0], "y": [0.6, 1.0, 0.2]}
+    tables = {"problem": toy, "start": {"value": START}, "sgd": {"step_size": 0.05}}
+    experiment = mcsgd.Experiment.from_tables({**tables, "ensemble": {"trajectories": 4800}})
+    done = []
+    experiment.run_task(path, (1, 4), progress=lambda *n: done.append(n))
+    assert done == [(400, 1200), (800, 1200), (1200, 1200)]
+
+
 @pytest.mark.parametrize("fewer", [5000, 100])
 def test_nothing_to_do(toy, path, fewer):
     simulate(toy, START, SETTINGS, path)

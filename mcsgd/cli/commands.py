@@ -49,7 +49,7 @@ def run(
     ] = None,
     engine: Annotated[str, typer.Option(help="What makes the trajectories: local, dask, mpi.")] = "local",
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of Dask.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate an experiment, integrate its flows, keep both in a file, and print the verdict.

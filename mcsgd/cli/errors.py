@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import typer
@@ -17,14 +18,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def reported(command: Command) -> Command:
-    """Turn this package's exceptions and warnings into lines on standard error, and exit codes.
+    """Turn this package's exceptions, warnings and log into lines on standard error, and exit codes.
 
     Any other exception is a bug, ours or in the user's own functions, and keeps its traceback.
     """
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> None:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _logged():
             warnings.simplefilter("always", McsgdWarning)
             warnings.showwarning = _show_warning
             try:
@@ -38,6 +39,23 @@ def reported(command: Command) -> Command:
                 raise typer.Exit(INTERRUPTED) from None
 
     return wrapper  # type: ignore[return-value]
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Write what the library logs, from level INFO on, while a command runs."""
+    import logging
+
+    logger, handler = logging.getLogger("mcsgd"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def _fail(error: McsgdError, code: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +12,12 @@ import rich.table
 from rich.console import Console
 from rich.markup import escape
 
+from mcsgd.comparison import coordinate_table
+from mcsgd.display import Table, number
 from mcsgd.findings import Findings
 from mcsgd.flow import Flow
 from mcsgd.ladders.result import FieldOrder, Study
-from mcsgd.run import Run
-from mcsgd.wording import (
-    Table,
-    coordinates_table,
-    flows_table,
-    number,
-    provenance_table,
-    settings_table,
-    widths_table,
-)
+from mcsgd.run import Run, provenance_table, settings_table
 
 if TYPE_CHECKING:
     from mcsgd.advisor.pilots import Advice
@@ -39,25 +31,24 @@ def show_findings(found: Findings, coordinates: bool = False) -> None:
     console = Console(highlight=False)
     comparisons, widths = found.verdict.comparisons, found.widths
     if comparisons:
-        show(console, flows_table(found.verdict))
+        show(console, *found.verdict.tables())
     if coordinates:
-        for comparison in comparisons:
-            show(console, coordinates_table(comparison))
+        show(console, *map(coordinate_table, comparisons))
         if widths is not None:
-            show(console, widths_table(widths))
+            show(console, *widths.tables())
     if widths is not None:
         console.print(str(widths), soft_wrap=not console.is_terminal)
     console.print(str(found.verdict), soft_wrap=not console.is_terminal)
 
 
-def show(console: Console, table: Table) -> None:
-    """Print a table under its title; one without columns is of names and what they are."""
-    printed = table_of(*(table.columns or ("", "")), right=table.right, header=bool(table.columns))
-    for row in table.rows:
-        printed.add_row(*map(escape, row))
-    if table.columns:
-        console.print(table.title)
-    console.print(printed)
+def show(console: Console, *tables: Table) -> None:
+    """Print tables, folded where the terminal is narrow; their notes are the caller's business."""
+    for table in tables:
+        printed = table_of(*(table.columns or ("", "")), right=table.right, header=bool(table.columns))
+        for row in table.rows:
+            printed.add_row(*map(escape, row))
+        console.print(table.caption, markup=False, soft_wrap=not table.columns)
+        console.print(printed)
 
 
 def exact_contents(answer: ExactAnswer, flows: Sequence[Flow]) -> dict[str, Any]:
@@ -189,9 +180,8 @@ def contents(run: Run) -> dict[str, Any]:
 def show_contents(path: Path, run: Run) -> None:
     """Print what is in a run's file, in short."""
     console = Console(highlight=False)
-    console.print(str(path), soft_wrap=True)
-    settings, provenance = settings_table(run), provenance_table(run)
-    show(console, replace(settings, rows=settings.rows + provenance.rows))
+    rows = [*settings_table(run).rows, *provenance_table(run).rows]
+    show(console, Table(str(path), (), rows))
 
 
 def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:

@@ -149,7 +149,7 @@ def study(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
     confidence: Confidence = 0.95,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure how the distance to each flow falls over a ladder of step sizes, say: local slopes, orders."""

@@ -11,12 +11,12 @@ import numpy as np
 from rich.console import Console
 
 from mcsgd.cli.tables import MOST_COORDINATES, table_of
+from mcsgd.display import number
 from mcsgd.flow import Flow
 from mcsgd.problems import Problem
 from mcsgd.settings import Settings
 from mcsgd.theory import Decomposition, Stationary, stationary_covariance
 from mcsgd.theory.units import shuffled_units
-from mcsgd.wording import number
 
 
 def minima_contents(problem: Problem, settings: Settings, found: Sequence[Stationary]) -> dict[str, Any]:

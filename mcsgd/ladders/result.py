@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcsgd.display import Shown, Table, number
 from mcsgd.ladders.fit import Array
 
 __all__ = ["FieldOrder", "Study"]
@@ -65,15 +66,30 @@ class FieldOrder:
 
     @property
     def _digits(self) -> int:
+        if not math.isfinite(self.order_error):
+            return 2
         known = 1 - math.floor(math.log10(max(self.order_error, 1e-8)))
         return min(max(known, 2), MOST_DIGITS)
+
+    @property
+    def interval_text(self) -> str:
+        """The order's interval, in as many digits."""
+        low, high = self.order_interval
+        return f"{low:.{self._digits}f} to {high:.{self._digits}f}"
+
+    @property
+    def rungs_text(self) -> str:
+        """How many rungs the order was fitted to."""
+        return f"{sum(self.used)} of {len(self.used)}"
+
+    def __repr__(self) -> str:
+        return f"FieldOrder({self.field}, {self.message or 'order ' + self.order_text})"
 
     def __str__(self) -> str:
         if self.message:
             return f"{self.field}: {self.message}."
-        low, high = (f"{end:.{self._digits}f}" for end in self.order_interval)
-        count = f"{sum(self.used)} of {len(self.used)} rungs"
-        return f"{self.field}: order {self.order_text} ({low} to {high}), fitted to {count}."
+        fitted = f"fitted to {self.rungs_text} rungs"
+        return f"{self.field}: order {self.order_text} ({self.interval_text}), {fitted}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything in plain numbers, text and lists; None for what is not a finite number."""
@@ -93,7 +109,7 @@ class FieldOrder:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Shown):
     """The order of flows over a ladder of one setting.
 
     Attributes
@@ -132,8 +148,41 @@ class Study:
     def __getitem__(self, field: str) -> FieldOrder:
         return {one.field: one for one in self.fields}[field]
 
+    def tables(self) -> list[Table]:
+        """Return the fitted orders, and the distances that they were fitted to."""
+        columns = (self.vary, "m eps λ", *(f"to {one.field}" for one in self.fields))
+        rows = [
+            (f"{value:g}", number(reach, 2), *(self._distance(one, index) for one in self.fields))
+            for index, (value, reach) in enumerate(zip(self.values, self.range_numbers, strict=True))
+        ]
+        left_out = any(any(one.left_out) for one in self.fields)
+        notes = ["In parentheses: not in the fit."] if left_out else []
+        caption = "Distance of the mean endpoint to each flow's endpoint"
+        return [self._orders(), Table(caption, columns, rows, len(columns) - 1, notes)]
+
+    def _orders(self) -> Table:
+        columns = ("flow", "order", f"{100 * self.confidence:g}% interval", "rungs in the fit")
+        rows = [
+            (one.field, "-", "-", one.rungs_text)
+            if one.message
+            else (one.field, one.order_text, one.interval_text, one.rungs_text)
+            for one in self.fields
+        ]
+        notes = [str(one) for one in self.fields if one.message]
+        return Table(f"Orders in the {self.size_name} of the distance to each flow", columns, rows, 3, notes)
+
+    @staticmethod
+    def _distance(one: FieldOrder, index: int) -> str:
+        text = number(one.distance[index], 3)
+        if text != "-":
+            text += f" ± {number(one.standard_error[index], 1)}"
+        return f"({text})" if one.left_out[index] else text
+
     def __str__(self) -> str:
         return "\n".join(str(one) for one in self.fields)
+
+    def __repr__(self) -> str:
+        return self._orders().as_text()
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything in plain numbers, text and lists; None for what is not a finite number."""

@@ -39,7 +39,7 @@ def plot_orders(study: Study) -> Figure:
 
 
 def draw_orders(axes: Axes, study: Study, slopes: bool = True) -> Axes:
-    """Draw the same into axes; labels for a legend have the orders.
+    """Draw the distance to each flow over a ladder's sizes; labels for a legend have the orders.
 
     Error bars are two standard errors; hollow marks are rungs that are not in the fit, those below the noise
     with an arrow down.

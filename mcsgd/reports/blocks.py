@@ -1,19 +1,20 @@
 """What a page consists of, and its HTML. All text is escaped here, and nowhere else.
 
-A page has sections, and a section has blocks: text, tables (`mcsgd.wording.Table`), code, figures. To add a
+A page has sections, and a section has blocks: text, tables (`mcsgd.display.Table`), code, figures. To add a
 kind of block, register its HTML with `to_html`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from html import escape
 from importlib import resources
 from typing import Any
 
-from mcsgd.wording import Table
+from mcsgd.display import Table
 
 __all__ = ["Code", "Figure", "Figures", "Page", "Section", "Text", "to_html"]
 
@@ -163,9 +164,9 @@ def _(table: Table) -> str:
     head = f"<thead>\n<tr>{''.join(heads)}</tr>\n</thead>\n" if heads else ""
     rows = "\n".join(f"<tr>{_cells(row, table)}</tr>" for row in table.rows)
     kind = "" if table.columns else ' class="names"'
-    title = f'<p class="title">{escape(table.title)}</p>\n' if heads else ""
+    title = f'<p class="title">{escape(table.caption)}</p>\n' if heads else ""
     return (
-        f'{title}<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">\n'
+        f'{title}<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.caption)}">\n'
         f"<table{kind}>\n{head}<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
     )
 
@@ -194,7 +195,7 @@ def _prose(text: str) -> str:
     return re.sub(r"[\d.]+e-\d+( ± [\d.]+e-\d+)?", r'<span class="whole">\g<0></span>', escape(text))
 
 
-def _cells(row: tuple[str, ...], table: Table) -> str:
+def _cells(row: Sequence[str], table: Table) -> str:
     first, *others = map(escape, row)
     cells = "".join(f"<td{_place(i, table)}>{text}</td>" for i, text in enumerate(others, 1))
     return f'<th scope="row">{first}</th>{cells}'

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mcsgd.display import counted
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.flow import PATH_ACCURACY
 from mcsgd.plots.clouds import MOST_DOTS, draw_near, draw_whole, finished_of, plane_of
@@ -17,7 +18,6 @@ from mcsgd.plots.distances import draw_distances
 from mcsgd.reports.blocks import Figure, Figures, Text
 from mcsgd.reports.figures import draw_figure
 from mcsgd.run import Run
-from mcsgd.wording import counted
 
 __all__ = ["figures_of"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import mcsgd
-from mcsgd.comparison import FLOW_ACCURACY
+from mcsgd.comparison import FLOW_ACCURACY, distance_table
 from mcsgd.compatibility import mismatch
+from mcsgd.display import Table, counted
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.findings import find
 from mcsgd.reports.blocks import Code, Page, Section, Text
 from mcsgd.reports.run_figures import figures_of
 from mcsgd.rerun import experiment_text, settings_text
-from mcsgd.run import Run
+from mcsgd.run import Run, provenance_table, settings_table
 from mcsgd.schemes import SAMPLINGS
-from mcsgd.wording import Table, counted, flows_table, provenance_table, settings_table
 
 __all__ = ["run_page"]
 
@@ -101,7 +101,7 @@ def _answer(run: Run, confidence: float) -> list[Any]:
     notes = [f"{note[0].upper()}{note[1:]}." for note in notes if note]
     return [
         *blocks,
-        flows_table(found.verdict),
+        distance_table(found.verdict.comparisons),
         Table("The flows", (), tuple(flows)),
         *map(Text, [reading, *notes]),
     ]

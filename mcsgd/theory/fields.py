@@ -69,6 +69,7 @@ FIELDS = {
         Field("second-order", "second-order field of the mean under the sampling in use", second_order),
     )
 }
+"""The fields by name; `default_fields` says which of them theory has for some settings."""
 
 
 def _any_horizon(problem: Problem, settings: Settings) -> bool:

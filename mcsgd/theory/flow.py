@@ -56,8 +56,8 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
     >>> from mcsgd.problems import Quadratic
     >>> problem = Quadratic(hessians=[[[1.0]]], centers=[[0.0]])
     >>> flow = integrate(problem, [1.0], Settings(step_size=0.1), field="gradient")
-    >>> abs(flow.endpoint[0] - np.exp(-0.1)) < 1e-13
-    np.True_
+    >>> bool(abs(flow.endpoint[0] - np.exp(-0.1)) < 1e-13)
+    True
     """
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")

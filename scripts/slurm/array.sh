@@ -30,7 +30,7 @@ mkdir -p "$NUMBA_CACHE_DIR"
     # Where several tasks start on one node, one compiles and the others wait for it.
     flock "$NUMBA_CACHE_DIR/warmup.lock" mcsgd warmup "$experiment"
     exec mcsgd run "$experiment" -o "$output" --task "$task/$tasks" \
-        --workers "${SLURM_CPUS_PER_TASK:-1}" --quiet
+        --workers "${SLURM_CPUS_PER_TASK:-1}"
 } &
 work=$!
 told="" out_of_time=""

@@ -1,7 +1,10 @@
 """The command line, run in this process but for what a fresh one loads."""
 
+import contextlib
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -49,12 +52,46 @@ def run(experiment, tmp_path):
     return path
 
 
-def test_run_prints_the_verdict_and_shows_progress(experiment, tmp_path):
+def test_run_prints_the_verdict(experiment, tmp_path):
     result = mcsgd("run", experiment(), "-o", tmp_path / "toy.h5", "--workers", 2)
-    assert "100/100" in result.stderr
+    assert result.stderr == ""
     assert "Written to" in result.stdout
     for word in ("gradient", "gd", "sgd", "excluded", "The mean endpoint of 100 trajectories"):
         assert word in result.stdout
+
+
+def test_long_runs_say_how_far_they_are(experiment, tmp_path, monkeypatch):
+    """In a log, here after no time at all; and not where --quiet was asked for."""
+    monkeypatch.setattr("mcsgd.progress.EVERY", 0.0)
+    monkeypatch.setattr("mcsgd.production.block_size", lambda *_: 16)
+    *_, line = mcsgd("run", experiment(), "-o", tmp_path / "toy.h5").stderr.splitlines()
+    assert re.fullmatch(r"mcsgd: 100 of 100 trajectories \(100 %\), \d+/s, 0 s left", line)
+    assert not logging.getLogger("mcsgd").handlers
+    assert mcsgd("run", experiment(), "-o", tmp_path / "quiet.h5", "--quiet").stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no terminals to open here")
+def test_a_terminal_has_a_bar(experiment, tmp_path):
+    """Of the run, and not of one that is refused."""
+    path = tmp_path / "toy.h5"
+    assert "100/100" in on_a_terminal("run", experiment(), "-o", path)
+    refused = on_a_terminal("run", experiment(0.02), "-o", path)
+    assert refused.startswith("error: ")
+    assert on_a_terminal("run", experiment(trajectories=200), "-o", path, "--quiet") == ""
+
+
+def on_a_terminal(*arguments):
+    """Return what a command writes to standard error where that is a terminal."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "mcsgd", *map(str, arguments)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    with open(ours, "rb") as file:
+        found = b""
+        with contextlib.suppress(OSError):  # Linux says EIO at the end
+            while part := file.read1():
+                found += part
+    return found.decode()
 
 
 def test_run_and_compare_agree_in_json(experiment, tmp_path):
@@ -94,7 +131,7 @@ def test_no_cloud(experiment, tmp_path):
     for one, other in zip(with_cloud["flows"], without["flows"], strict=True):
         assert one["distance"] == pytest.approx(other["distance"], rel=1e-9)
     assert json.loads(mcsgd("info", path, "--json").stdout)["kept"] == "moments"
-    assert "mean and covariance only" in mcsgd("info", path).stdout
+    assert "100, moments only" in mcsgd("info", path).stdout
     assert "run: must have a cloud to draw" in mcsgd("plot", path, code=2).stderr
 
 
@@ -110,8 +147,7 @@ def test_control_variate(experiment, tmp_path):
     errors = [run["flows"][i]["distance_standard_error"] for run, i in ((before, 2), (first, 0))]
     assert errors[1] < 0.1 * errors[0]
     assert json.loads(mcsgd("info", path, "--json").stdout)["corrected"] is True
-    said = " ".join(mcsgd("info", path).stdout.split())
-    assert "unit: trajectory, corrected by its control variate" in said
+    assert "100, corrected" in mcsgd("info", path).stdout
     assert "corrected" not in mcsgd("info", plain).stdout
     assert "each less its control variate" in mcsgd("compare", path).stdout.replace("\n", " ")
     refused = mcsgd("run", given, "-o", tmp_path / "other.h5", "--no-cloud", code=2).stderr

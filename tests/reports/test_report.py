@@ -8,6 +8,7 @@ import pytest
 from page_runs import FIGURES, make_file, make_run
 
 import mcsgd
+from mcsgd.display import Table
 from mcsgd.errors import FileFormatError, InputError, MissingExtraError, OutputExistsError
 from mcsgd.experiment import Experiment
 from mcsgd.findings import find
@@ -15,11 +16,10 @@ from mcsgd.flow import Flow
 from mcsgd.reports import report
 from mcsgd.reports.blocks import Code, Text, to_html
 from mcsgd.rerun import experiment_text
-from mcsgd.run import Run
+from mcsgd.run import Run, provenance_table, settings_table
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.storage.stored import StoredRows
-from mcsgd.wording import Table, flows_table, provenance_table, settings_table
 
 INLINE, VOID = {"span", "strong"}, {"meta", "link", "br", "img", "hr", "input"}
 SECTIONS = ["Answer", "Figures", "Settings", "How to run it again", "Provenance"]
@@ -82,7 +82,7 @@ def test_a_page_says_what_the_terminal_says(full, tmp_path):
     page, run = Page(written(full, tmp_path, confidence=0.99)), mcsgd.load(full)
     found = find(run, 0.99)
     assert f"{found.verdict} {found.widths}" in page.text
-    for table in (flows_table(found.verdict), settings_table(run), provenance_table(run)):
+    for table in (*found.verdict.tables(), settings_table(run), provenance_table(run)):
         for cell in [cell for row in table.rows for cell in row] + list(table.columns):
             assert " ".join(cell.split()) in page.text
     assert "99% interval" in page.text
