@@ -92,7 +92,7 @@ def judge(cloud: Ensemble, flows: Iterable[Flow], confidence: float = 0.95) -> V
     Returns
     -------
     Verdict
-        Its text is the verdict in words.
+        Its text is the verdict in words; a notebook, or the prompt, shows a line for each flow.
 
     Raises
     ------
