@@ -108,7 +108,8 @@ def simulate(
     [0.997, 0.495]
     """
     checks = Checks()
-    made = checks.attempt(lambda: make_simulation(problem, start, settings, keep_cloud, block_size))
+    kept = "cloud" if keep_cloud else "moments"
+    made = checks.attempt(lambda: make_simulation(problem, start, settings, kept, block_size))
     threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
     for name, value in {"stop": stop, "executor": executor}.items():
         if value is not None and path is None:
@@ -136,14 +137,17 @@ def make_simulation(
     problem: Problem,
     start: ArrayLike,
     settings: Settings,
-    keep_cloud: bool = True,
+    kept: str = "cloud",
     block_size: int | None = None,
 ) -> Simulation:
-    """Return all that makes the trajectories of `simulate`, whose arguments these are, checked."""
+    """Return all that makes the trajectories of `simulate`, whose arguments these are, checked.
+
+    `kept` is as in `Origin`.
+    """
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     size = None if block_size is None else checks.integer("block_size", block_size, at_least=1)
-    checks.attempt(lambda: check_kept(settings, keep_cloud))
+    checks.attempt(lambda: check_kept(settings, kept == "cloud"))
     checks.attempt(lambda: settings.check_with(problem))
     if settings.design == "control-variate":
         checks.attempt(lambda: check_pairs(problem, settings))
@@ -157,7 +161,7 @@ def make_simulation(
         leaf=leaf_size(target, settings),
         fingerprint=fingerprint(problem.digest(), w0, settings, STREAM_VERSION),
         stream_version=STREAM_VERSION,
-        kept="cloud" if keep_cloud else "moments",
+        kept=kept,
     )
     noise = flow_by_epoch(problem, w0, settings) if settings.design == "control-variate" else None
     return Simulation(target, origin, noise, size)
@@ -168,6 +172,4 @@ def check_kept(settings: Settings, keep_cloud: bool) -> None:
     checks = Checks()
     if settings.snapshots and not keep_cloud:
         checks.fail("snapshots", f"need the cloud, which is not kept; got {list(settings.snapshots)}")
-    if settings.design == "control-variate" and not keep_cloud:
-        checks.fail("design", "control-variate corrects endpoints, which are not kept here")
     checks.done()

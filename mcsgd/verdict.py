@@ -176,7 +176,7 @@ def _subject(cloud: Ensemble) -> str:
     count = f"{cloud.count} trajectories"
     if cloud.unit_name != "trajectory":
         count += f" ({cloud.unit_count} {cloud.unit_name}s)"
-    if cloud.corrected is not None:
+    if cloud.is_corrected:
         count += ", each less its control variate,"
     return f"The mean endpoint of {count}"
 

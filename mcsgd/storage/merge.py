@@ -102,7 +102,7 @@ def merge(
         _check_complete(pieces, origin, tasks)
         _check_overlaps(pieces)
         tree = None
-        if origin.kept == "moments":
+        if origin.kept != "cloud":
             tree = origin.tree(_usable(pieces, origin))
         rows = [piece.rows for piece in pieces if piece.rows is not None]
         made = {"shards": [dict(shard.made) for shard in shards]}
@@ -135,8 +135,8 @@ def _pieces(places: Sequence[Path], origin: Origin) -> Iterator[_Piece]:
             reason = broken_seal(place)
             if reason:
                 raise FileFormatError(f"{place} is damaged: {reason}")
-            moments = origin.kept == "moments"
-            yield _Piece(place, load(place).cloud.rows, nodes_of(place) if moments else ())
+            nodes = nodes_of(place) if origin.kept != "cloud" else ()
+            yield _Piece(place, load(place).cloud.rows, nodes)
 
 
 def _of_shard(shard: Shard) -> _Piece:
@@ -145,7 +145,7 @@ def _of_shard(shard: Shard) -> _Piece:
 
 def _check_complete(pieces: Sequence[_Piece], origin: Origin, tasks: int | None) -> None:
     """Raise IncompleteError if trajectories are missing."""
-    if origin.kept == "moments":
+    if origin.kept != "cloud":
         spans = [(node.first, node.stop) for node in _usable(pieces, origin)]
     else:
         spans = [span for piece in pieces for span in piece.spans]

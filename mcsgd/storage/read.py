@@ -107,7 +107,7 @@ def _read_head(file: h5py.File, path: Path) -> Run:
         kept=str(file.attrs["kept"]),
     )
     d, paths = origin.start.size, None
-    if origin.kept == "moments" and origin.settings.paths:
+    if origin.kept != "cloud" and origin.settings.paths:
         paths = _array(file["paths"])
     predicted = _array(file["predicted/covariance"]) if "predicted" in file else None
     if predicted is not None and predicted.shape != (d, d):

@@ -2,7 +2,8 @@
 
 Root attributes
     format, format_version (major, minor), stream_version, mcsgd_version (that wrote it), fingerprint,
-    flow_time, batches, leaf (see `mcsgd.moments.MomentsTree`), kept ("cloud" or "moments"), trajectories,
+    flow_time, batches, leaf (see `mcsgd.moments.MomentsTree`), kept ("cloud", "moments" or "binned moments"),
+    trajectories,
     stopped_by ("count", "standard error" or "time");
     experiment and provenance, each one JSON text
 /start (d), /endpoints (n, d), /status (n)
@@ -24,6 +25,8 @@ Root attributes
     of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for
     all (else they are soon computed from it); in the place of a cloud, as many as it takes to add
     trajectories later. singles is not there where single trajectories are the units
+/moments/bin (b), /moments/bins/count (k, b), mean (k, b, d)
+    of the binned units (see `mcsgd.moments.Bins`), where they are kept
 /trajectory (n), /epoch (epochs kept), /parameter (d), /other_parameter (d), /path_index (p), /step (steps +
 1)
     dimension scales, so that xarray names the coordinates. The columns of a matrix have a scale of their own,

@@ -78,11 +78,11 @@ def write_run(
             if tree is None:
                 tree = _write_rows(file, run.cloud.origin, sources, scales)
                 if run.cloud.start.size <= run.cloud.count:  # else larger than what it is computed from
-                    whole = Node(0, run.cloud.count, tree.total)
-                    write_nodes(file, [whole], scales)
+                    write_nodes(file, [Node(0, run.cloud.count, tree.total)], scales)
             else:
                 write_nodes(file, tree.nodes, scales)
-            _write_statistics(file, Ensemble(run.cloud.origin, None, tree.total), "corrected" in file, scales)
+            whole = Ensemble(run.cloud.origin, None, tree.total)
+            _write_statistics(file, whole, whole.is_corrected or "corrected" in file, scales)
         seal(temporary)
 
 
