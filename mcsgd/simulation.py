@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
 from mcsgd.correction import check_pairs, flow_by_epoch
-from mcsgd.ensemble import Ensemble, Origin
+from mcsgd.ensemble import Array, Ensemble, Origin
 from mcsgd.filling import Means, run_to_file
 from mcsgd.machine import available_cores
 from mcsgd.problems.base import Problem
@@ -26,7 +26,7 @@ from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.storage.output import check_run_output
 from mcsgd.storage.provenance import Clock, provenance
 
-__all__ = ["check_kept", "make_simulation", "simulate"]
+__all__ = ["check_kept", "make_simulation", "origin_of", "simulate"]
 
 
 def simulate(
@@ -152,19 +152,24 @@ def make_simulation(
     if settings.design == "control-variate":
         checks.attempt(lambda: check_pairs(problem, settings))
     checks.done()
+    noise = flow_by_epoch(problem, w0, settings) if settings.design == "control-variate" else None
+    origin = origin_of(problem, w0, settings, kept)
+    return Simulation(settings.partition(problem), origin, noise, size)
+
+
+def origin_of(problem: Problem, start: Array, settings: Settings, kept: str) -> Origin:
+    """Return what trajectories come from, of arguments that were checked."""
     target = settings.partition(problem)
-    origin = Origin(
+    return Origin(
         settings=settings,
-        start=w0,
+        start=start,
         flow_time=settings.flow_time(problem),
         batches=target.batches,
         leaf=leaf_size(target, settings),
-        fingerprint=fingerprint(problem.digest(), w0, settings, STREAM_VERSION),
+        fingerprint=fingerprint(problem.digest(), start, settings, STREAM_VERSION),
         stream_version=STREAM_VERSION,
         kept=kept,
     )
-    noise = flow_by_epoch(problem, w0, settings) if settings.design == "control-variate" else None
-    return Simulation(target, origin, noise, size)
 
 
 def check_kept(settings: Settings, keep_cloud: bool) -> None:

@@ -3,7 +3,7 @@
 import atexit
 import gc
 
-from mcsgd.cli import file_commands, theory_commands  # noqa: F401 - add their commands
+from mcsgd.cli import file_commands, study_command, theory_commands  # noqa: F401 - add their commands
 from mcsgd.cli.commands import app
 
 __all__ = ["app", "main"]

@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A file written by mcsgd run.")]
+AnyFile = Annotated[Path, typer.Argument(metavar="FILE.h5", help="A file written by mcsgd run, or study.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Confidence = Annotated[float, typer.Option(help="Of the intervals and the tests.")]
 
@@ -99,35 +100,51 @@ def warmup(
 @app.command()
 @reported
 def compare(
-    path: RunFile,
+    path: AnyFile,
     confidence: Confidence = 0.95,
     coordinates: Annotated[bool, typer.Option("--coordinates", help="Print every coordinate.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a run's mean endpoint with its flows, again."""
+    """Compare a run's mean endpoint with its flows, again; of a study, all of them."""
     from mcsgd.storage.read import load
+    from mcsgd.storage.schema import STUDY, format_of
 
+    if format_of(path) == STUDY:
+        from mcsgd.cli.study_report import print_study
+        from mcsgd.comparison import check_confidence
+        from mcsgd.storage.studies import load_study
+
+        check_confidence(confidence)
+        print_study(load_study(path), confidence, as_json)
+        return
     _print_verdict(load(path), confidence, as_json, coordinates)
 
 
 @app.command()
 @reported
-def info(path: RunFile, as_json: AsJson = False) -> None:
-    """Say what is in a run's file."""
+def info(path: AnyFile, as_json: AsJson = False) -> None:
+    """Say what is in a run's file, or a study's."""
     from mcsgd.cli import report
     from mcsgd.storage.read import load
+    from mcsgd.storage.schema import STUDY, format_of
 
-    contents = report.contents(load(path))
+    if format_of(path) == STUDY:
+        from mcsgd.cli.study_report import show_study_contents, study_contents
+        from mcsgd.storage.studies import load_study
+
+        contents, show = study_contents(load_study(path)), show_study_contents
+    else:
+        contents, show = report.contents(load(path)), report.show_contents
     if as_json:
         typer.echo(json.dumps(contents, indent=2))
     else:
-        report.show_contents(path, contents)
+        show(path, contents)
 
 
 @app.command()
 @reported
 def plot(
-    path: RunFile,
+    path: AnyFile,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -136,15 +153,21 @@ def plot(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a picture that is there.")] = False,
 ) -> None:
-    """Draw the paths, the cloud of endpoints, its mean and the flows."""
+    """Draw the paths, the cloud of endpoints, its mean and the flows; of a study, distances and orders."""
     from mcsgd.errors import InputError
-    from mcsgd.plots import check_picture, save_cloud_picture
+    from mcsgd.plots import check_picture, plot_orders, save_cloud_picture, save_picture
     from mcsgd.storage.read import load
+    from mcsgd.storage.schema import STUDY, format_of
 
     target = check_picture(output or path.with_suffix(".png"), replace=force)
     if target.exists() and path.exists() and target.samefile(path):
         raise InputError([("output", f"must not be the run itself, got {target}")])
-    save_cloud_picture(load(path), target)
+    if format_of(path) == STUDY:
+        from mcsgd.storage.studies import load_study
+
+        save_picture(plot_orders(load_study(path)), target)
+    else:
+        save_cloud_picture(load(path), target)
     typer.echo(f"Drawn to {target}")
 
 

@@ -14,7 +14,6 @@ from rich.table import Table
 from mcsgd.comparison import Comparison
 from mcsgd.covariance_comparison import CovarianceComparison
 from mcsgd.flow import Flow
-from mcsgd.ladders.result import FieldOrder, Study
 from mcsgd.run import Run
 from mcsgd.verdict import Verdict
 
@@ -142,33 +141,6 @@ def _count(n: int) -> str:
     return str(n) if n < 1e7 else f"{n:.2e}"
 
 
-def show_study(study: Study) -> None:
-    """Print for each field a line for each rung, and the fitted orders."""
-    console = Console(highlight=False)
-    for one in study.fields:
-        console.print(f"Distance of the mean endpoint to the {one.field} flow")
-        console.print(_ladder(study, one))
-    exact = sum(method != "Monte Carlo" for method in study.methods)
-    means = f"{exact} of {len(study.methods)} means are exact"
-    if exact < len(study.methods):
-        means += f", the others over {study.trajectories} trajectories each"
-    about = f"Orders in the {study.size_name}, with {100 * study.confidence:g}% intervals; {means}"
-    for line in (about, *str(study).splitlines()):
-        console.print(line, soft_wrap=not console.is_terminal)
-
-
-def _ladder(study: Study, one: FieldOrder) -> Table:
-    table = table_of(study.vary, "m eps λ", "distance", "±", "slope", "±", "left out", right=5)
-    slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
-    for index, value in enumerate(study.values):
-        cells = [number(study.range_numbers[index], 2)]
-        cells += [number(one.distance[index], 4), number(one.standard_error[index], 1)]
-        cells += ["-" if math.isnan(slopes[index]) else f"{slopes[index]:.3f}"]
-        cells += [number(errors[index], 1)]
-        table.add_row(f"{value:g}", *cells, one.left_out[index])
-    return table
-
-
 def contents(run: Run) -> dict[str, Any]:
     """Return what is in a run's file, arrays aside, as plain JSON."""
     cloud = run.cloud
@@ -193,19 +165,19 @@ def show_contents(path: Path, about: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     table = table_of("", "", header=False)
     for section, values in about["experiment"].items():
-        table.add_row(f"[{section}]".replace("[", r"\["), _pairs(values))
+        table.add_row(f"[{section}]".replace("[", r"\["), pairs(values))
     diverged = f", {about['diverged']} diverged" if about["diverged"] else ""
     corrected = ", corrected by their control variate" if about["corrected"] else ""
     unit = f"unit: {about['independent_unit']}{corrected}"
     kept = "; mean and covariance only" if about["kept"] == "moments" else ""
     table.add_row("trajectories", f"{about['trajectories']}{diverged}; {unit}{kept}")
     table.add_row("flow time", f"{about['flow_time']:g} ({about['batches']} batches an epoch)")
-    table.add_row("flows", _pairs(about["flows"]) or "none")
+    table.add_row("flows", pairs(about["flows"]) or "none")
     provenance = about["provenance"]
     if provenance:
         resources, machine = provenance["resources"], provenance["environment"]
         table.add_row("run", f"{resources['start']} on {machine['host']}, {resources['seconds']} s")
-        table.add_row("software", _pairs(provenance["software"]))
+        table.add_row("software", pairs(provenance["software"]))
     table.add_row("fingerprint", about["fingerprint"])
     console.print(str(path))
     console.print(table)
@@ -240,7 +212,8 @@ def table_of(*columns: str, right: int = 0, header: bool = True) -> Table:
     return table
 
 
-def _pairs(values: Mapping[str, Any]) -> str:
+def pairs(values: Mapping[str, Any]) -> str:
+    """Return keys and values in one line."""
     texts = {key: " ".join(map(str, v)) if isinstance(v, list) else v for key, v in values.items()}
     return ", ".join(f"{key} = {v}" for key, v in texts.items() if v != "").replace("[", r"\[")
 

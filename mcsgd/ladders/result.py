@@ -1,8 +1,9 @@
-"""What a study of a ladder gives: distances, local slopes and a fitted order for each field."""
+"""What a ladder of points gives: distances, local slopes and a fitted order for each field."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from mcsgd.ladders.fit import Array
 
-__all__ = ["FieldOrder", "Study"]
+__all__ = ["FieldOrder", "Ladder", "plain"]
 
 MOST_DIGITS = 6
 
@@ -79,29 +80,31 @@ class FieldOrder:
         """Return everything in plain numbers, text and lists; None for what is not a finite number."""
         return {
             "field": self.field,
-            "distance": _plain(self.distance),
-            "standard_error": _plain(self.standard_error),
-            "slopes": _plain(self.slopes),
-            "slope_errors": _plain(self.slope_errors),
+            "distance": plain(self.distance),
+            "standard_error": plain(self.standard_error),
+            "slopes": plain(self.slopes),
+            "slope_errors": plain(self.slope_errors),
             "left_out": list(self.left_out),
-            "order": _plain([self.order])[0],
-            "order_error": _plain([self.order_error])[0],
-            "order_interval": _plain(self.order_interval),
-            "scatter": _plain([self.scatter])[0],
+            "order": plain([self.order])[0],
+            "order_error": plain([self.order_error])[0],
+            "order_interval": plain(self.order_interval),
+            "scatter": plain([self.scatter])[0],
             "message": self.message,
         }
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Ladder:
     """The order of flows over a ladder of one setting.
 
     Attributes
     ----------
     vary : str
         The setting that differs from rung to rung.
+    where : dict
+        The values of what else varies in the study; empty if nothing does.
     values : (n,)
-        Its values.
+        Of the setting.
     sizes : (n,)
         What orders are measured in: the values, but the step sizes for epochs at fixed time, and
         1/(1 - beta) for momentum.
@@ -111,23 +114,22 @@ class Study:
         over 1 - beta. NaN for Adam.
     methods : tuple of str
         For each rung, the exact method, or "Monte Carlo".
+    trajectories : tuple of int
+        Of each rung; not used where the mean is exact.
     fields : tuple of FieldOrder
-    trajectories : int
-        Of each rung that is Monte Carlo.
     confidence : float
-    warnings : tuple of str
     """
 
     vary: str
+    where: Mapping[str, Any]
     values: Array
     sizes: Array
     size_name: str
     range_numbers: Array
     methods: tuple[str, ...]
+    trajectories: tuple[int, ...]
     fields: tuple[FieldOrder, ...]
-    trajectories: int
     confidence: float
-    warnings: tuple[str, ...] = ()
 
     def __getitem__(self, field: str) -> FieldOrder:
         return {one.field: one for one in self.fields}[field]
@@ -139,17 +141,18 @@ class Study:
         """Return everything in plain numbers, text and lists; None for what is not a finite number."""
         return {
             "vary": self.vary,
-            "values": _plain(self.values),
+            "where": dict(self.where),
+            "values": plain(self.values),
             "size_name": self.size_name,
-            "sizes": _plain(self.sizes),
-            "range_numbers": _plain(self.range_numbers),
+            "sizes": plain(self.sizes),
+            "range_numbers": plain(self.range_numbers),
             "methods": list(self.methods),
-            "trajectories": self.trajectories,
+            "trajectories": list(self.trajectories),
             "confidence": self.confidence,
             "fields": [one.as_dict() for one in self.fields],
-            "warnings": list(self.warnings),
         }
 
 
-def _plain(values: Any) -> list[float | None]:
+def plain(values: Any) -> list[float | None]:
+    """Return a list with None for what is not a finite number."""
     return [value if math.isfinite(value) else None for value in np.asarray(values, float).tolist()]

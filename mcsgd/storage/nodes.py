@@ -16,7 +16,7 @@ from mcsgd.storage.schema import MATRIX, open_file
 __all__ = ["nodes_of", "read_nodes", "write_nodes"]
 
 
-def write_nodes(file: h5py.File, nodes: Sequence[Node], scales: Scales | None = None) -> None:
+def write_nodes(file: h5py.Group, nodes: Sequence[Node], scales: Scales | None = None) -> None:
     """Write moments to the group moments."""
     group, moments = file.create_group("moments"), [node.moments for node in nodes]
     columns: dict[str, tuple[list[Any], str]] = {
@@ -59,7 +59,7 @@ def _write_scale(group: h5py.Group, name: str, length: int, meaning: str) -> Non
     group[name].make_scale(name)
 
 
-def read_nodes(file: h5py.File) -> list[Node]:
+def read_nodes(file: h5py.Group) -> list[Node]:
     """Return the moments in a file."""
     group = file["moments"]
     first, stop, left_out, diverged = (group[n][()] for n in ("first", "stop", "left_out", "diverged"))
