@@ -1,8 +1,12 @@
 """A study's file, opened by other programs, and looked at for damage."""
 
 import json
+import re
 import shutil
 import subprocess
+import tomllib
+import warnings
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,7 +15,7 @@ import xarray
 from kept import flip
 
 import mcsgd
-from mcsgd.errors import FileFormatError
+from mcsgd.errors import FileFormatError, McsgdWarning
 from mcsgd.settings import Settings
 from mcsgd.storage.seal import seal
 from mcsgd.storage.studies import study_arrays
@@ -152,6 +156,29 @@ def test_r(written, tmp_path):
     raw = np.fromfile(tmp_path / "raw", "<f8").reshape(found.distance.shape)
     np.testing.assert_array_equal(raw, found.distance)
     assert (tmp_path / "field").read_text().split() == FIELDS
+
+
+def test_readme(toy, tmp_path, monkeypatch):
+    """Its section about studies: what varies, and how the file is read."""
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    section, _, _ = text.partition("## Studies\n")[2].partition("\n## ")
+    (table,), (code,) = (
+        re.findall(rf"```{kind}\n(.*?)```", section, re.DOTALL) for kind in ("toml", "python")
+    )
+    problem = {"kind": "scalar-factorization", "x": [1.0, 0.5, 1.5], "y": [0.6, 1.0, 0.2]}
+    others = {"problem": problem, "start": {"kind": "normal"}, "sgd": {"step_size": 0.01, "epochs": 2}}
+    tables = {**others, "ensemble": {"trajectories": 20}, **tomllib.loads(table)}
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", McsgdWarning)
+        found = mcsgd.Experiment.from_tables(tables).study("study.h5")
+    names = {}
+    exec(code, names)
+    with names["study"], names["orders"]:
+        assert names["distance"].dims == ("step_size", "start_seed")
+        np.testing.assert_array_equal(names["distance"], found.distance[:, 0, :, 2])
+        np.testing.assert_array_equal(names["mean"], found.mean)
+        assert names["orders"].dims == ("sampling", "start_seed", "field")
 
 
 # Damage --------------------------------------------------------------------------------------------
