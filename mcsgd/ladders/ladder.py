@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mcsgd.ladders.fit import Array, fit_order, local_slopes
+from mcsgd.ladders.fit import Array, OrderFit, fit_order, local_slopes
 from mcsgd.ladders.gaps import BELOW, Gap, covariance_of
 from mcsgd.ladders.result import FieldOrder, Ladder
 from mcsgd.schemes import ORDERED
@@ -29,6 +29,8 @@ __all__ = ["Rung", "make_ladder", "range_warnings"]
 
 SURE = 4.0
 """Standard errors that make sure of a rung."""
+FAR = 0.5
+"""Of an order, from the local slopes; and the most that its error may be of what the series leaves open."""
 ASYMPTOTIC, USELESS = 0.3, 3.0
 MOST_NAMED = 8
 
@@ -56,8 +58,9 @@ def make_ladder(
     """Return the slopes and orders over a ladder.
 
     Rungs below two standard errors are named, and not in the fit; nor are those where a trajectory diverged.
-    Where fewer than two are left there is no fit. By chance, a rung of nothing but noise stands out by two
-    standard errors in one of 20 to 40 ladders, and with it its neighbours, whose noise is the same.
+    Where fewer than two are left, or slopes have not settled, there is no order. By chance, a rung of nothing
+    but noise stands out by two standard errors in one of 20 to 40 ladders, and with it its neighbours, whose
+    noise is the same.
 
     `fields` are in the order of their accuracy.
     """
@@ -98,13 +101,39 @@ def _field_order(name: str, best: str, rungs: Sequence[Rung], confidence: float)
     chosen = covariance[np.ix_(used, used)]
     series = np.nan_to_num([rung.range_number for rung in rungs])[used]
     fit = fit_order(sizes[used], distance[used], chosen, series, dof, confidence)
+    if reason := _unsettled(slopes, errors, fit):
+        return replace(order, message=reason)
     return replace(
         order,
         order=fit.order,
         order_error=fit.standard_error,
         order_interval=fit.interval,
         scatter=fit.scatter,
+        factor=fit.factor,
     )
+
+
+def _unsettled(slopes: Array, errors: Array, fit: OrderFit) -> str:
+    """Say why distances that are known well enough give no order, or nothing.
+
+    Slopes that turn back have not begun to settle, and an order far from the last of them, or one that
+    what comes next in the series leaves open, would be a guess.
+    """
+    known = np.isfinite(slopes)
+    slopes, errors = slopes[known], errors[known]
+    drift, noise = np.diff(slopes), np.hypot(errors[1:], errors[:-1])
+    sure = np.abs(drift) > SURE * noise
+    shown = " ".join(f"{slope:.2f}" for slope in slopes)
+    text = f"no order, for the local slopes ({shown}) have not settled"
+    if len(drift) > 1 and sure[-2:].all() and drift[-1] * drift[-2] < 0:
+        return f"{text}: they go up and down. Take smaller steps"
+    by_series = fit.standard_error > 2 * fit.noise_error
+    if by_series and abs(fit.order - slopes[-1]) > FAR:
+        return f"{text}: {fit.order:.2f} would be far from all of them. Take smaller steps"
+    if by_series and fit.standard_error > FAR:
+        low, high = (f"{end:.1f}" for end in fit.interval)
+        return f"{text}: it may be {low} to {high}. Take smaller steps, or more of them"
+    return ""
 
 
 def _gap(rung: Rung, field: str) -> Gap:

@@ -37,8 +37,10 @@ class FieldOrder:
         Of noise, and of what higher orders may add; may be infinite on a side.
     scatter : float
         Of the rungs about the fit, over what is expected; 1 if not more.
+    factor : float
+        k, where the series goes on in powers of k m eps lambda_max: its asymptotic range ends at about 1/k.
     message : str
-        Empty, or why there is no fit and what would be needed.
+        Empty, or why there is no order and what would be needed.
     """
 
     field: str
@@ -51,6 +53,7 @@ class FieldOrder:
     order_error: float = math.nan
     order_interval: tuple[float, float] = (math.nan, math.nan)
     scatter: float = math.nan
+    factor: float = math.nan
     message: str = ""
 
     @property
@@ -89,6 +92,7 @@ class FieldOrder:
             "order_error": plain([self.order_error])[0],
             "order_interval": plain(self.order_interval),
             "scatter": plain([self.scatter])[0],
+            "factor": plain([self.factor])[0],
             "message": self.message,
         }
 

@@ -114,6 +114,7 @@ def make_grid(
     if not own.issues:
         points = _points(own, problem, settings, starts, axes, fixed_time, f"{prefix}vary")
     if not own.issues:
+        axes = tuple(Axis(axis.name, tuple(dict.fromkeys(p.at[axis.name] for p in points))) for axis in axes)
         points = _with_fields(own, points, fields, place)
     checks.issues += own.issues
     return None if own.issues else Grid(axes, tuple(points), fixed_time, exact)
@@ -211,7 +212,7 @@ def _point(
     varied.check_with(other)
     start = starts[next((at[name] for name in START if name in at), None)]
     checked = {name: getattr(varied, name) for name in changed}
-    checked |= {"batch_size": other.batch_size} if "batch_size" in at else {}
+    checked |= {"batch_size": int(other.batch_size)} if "batch_size" in at else {}
     return Point({name: checked.get(name, value) for name, value in at.items()}, other, start, varied, ())
 
 

@@ -10,6 +10,8 @@ from scipy import stats
 
 import mcsgd
 from mcsgd.errors import McsgdWarning
+from mcsgd.ladders.gaps import Gap
+from mcsgd.ladders.ladder import Rung, make_ladder
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.settings import Settings
 from mcsgd.theory import integrate, largest_curvature
@@ -168,3 +170,44 @@ def test_momentum_reaches_further_by_one_minus_beta(toy):
     found = ladder(toy, START, settings, [0.0, 0.5], "momentum", fields=["gradient"])
     assert found.range_numbers[1] == pytest.approx(2 * found.range_numbers[0])
     assert found.size_name == "1/(1 - momentum)"
+
+
+def rungs_of(distances, sizes, rho, error=1e-6):
+    gaps = [Gap(d, error * d, 100, np.zeros(1)) for d in distances]
+    settings = Settings(0.1)
+    return [
+        Rung(s, s, r, "Monte Carlo", settings, {"gd": gap})
+        for s, r, gap in zip(sizes, rho, gaps, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slopes", "rho", "reason"),
+    [
+        (
+            [3.18, 3.64, 3.60, 3.71],
+            0.6,
+            "(3.18 3.64 3.60 3.71) have not settled: they go up and down. Take smaller",
+        ),
+        ([5.0, 3.0], 2.0, "(5.00 3.00) have not settled: "),
+        ([2.0, 2.0], 5.0, "(2.00 2.00) have not settled: it may be "),
+    ],
+)
+def test_slopes_that_have_not_settled_give_no_order(slopes, rho, reason):
+    sizes = 0.5 ** np.arange(len(slopes) + 1)
+    distances = np.exp(-np.log(2) * np.cumsum([0, *slopes]))
+    rungs = rungs_of(distances, sizes, rho * sizes)
+    (one,) = make_ladder("step_size", "step size", {}, rungs, ["gd"], 0.95).fields
+    assert one.message.startswith("no order, for the local slopes ")
+    assert reason in one.message
+    assert np.isnan(one.order)
+    np.testing.assert_allclose(one.slopes, slopes)
+
+
+def test_slopes_that_turn_back_by_their_noise_do():
+    sizes = 0.5 ** np.arange(5)
+    distances = np.exp(-np.log(2) * np.cumsum([0, 2.01, 1.99, 2.01, 1.99]))
+    rungs = rungs_of(distances, sizes, 0.1 * sizes, error=0.01)
+    (one,) = make_ladder("step_size", "step size", {}, rungs, ["gd"], 0.95).fields
+    assert not one.message
+    assert one.order == pytest.approx(2, abs=0.05)

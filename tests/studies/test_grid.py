@@ -1,4 +1,5 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -148,6 +149,15 @@ def test_fixed_time_of_several_axes(vary):
 def test_the_step_size_of_unchanged_time_is_unchanged_to_the_bit():
     grid = grid_of({"epochs": [6, 7]}, fixed_time=True, settings=Settings(0.1 + 0.2, epochs=6))
     assert grid.points[0].settings.step_size == 0.1 + 0.2
+
+
+def test_values_are_plain_numbers():
+    """Also where they came as an array: the study's file has them as JSON."""
+    grid = grid_of(
+        {"epochs": np.array([1, 2]), "step_size": np.array([0.1, 0.2]), "batch_size": np.array([2, 3])}
+    )
+    assert [type(axis.values[0]) for axis in grid.axes] == [int, float, int]
+    assert json.loads(json.dumps(grid.as_table())) == grid.as_table()
 
 
 def test_starts():
