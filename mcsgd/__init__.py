@@ -16,6 +16,7 @@ _HOMES = {
     "ExactAnswer": "mcsgd.exact",
     "Experiment": "mcsgd.experiment",
     "Flow": "mcsgd.flow",
+    "Ladder": "mcsgd.ladders.result",
     "Run": "mcsgd.run",
     "Settings": "mcsgd.settings",
     "StopRules": "mcsgd.stopping",

@@ -126,7 +126,7 @@ def fit_order(
     covariance : (n, n)
         Of the distances' noise.
     range_numbers : (n,), optional
-        rho, in powers of which the series goes on. By default it does not.
+        rho, in powers of which the series goes on. By default, and where all are the same, it does not.
     dof : float
         Degrees of freedom of `covariance`; infinite where it is known.
     confidence : float
@@ -145,6 +145,8 @@ def fit_order(
     x, y = np.log(sizes), np.log(distances)
     own = covariance / np.outer(distances, distances) + LEAST_ERROR**2 * np.eye(len(x))
     rho = np.zeros_like(x) if range_numbers is None else range_numbers
+    if np.ptp(rho) == 0:  # the series is then the same at all rungs, and part of A
+        rho = np.zeros_like(x)
     models = _Models.of(x, y, own, rho, dof)
     order = _root(lambda p: models.above(p) - 0.5, float(models.weights @ models.orders))
 

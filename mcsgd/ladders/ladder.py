@@ -29,6 +29,8 @@ __all__ = ["Rung", "make_ladder", "range_warnings"]
 
 SURE = 4.0
 """Standard errors that make sure of a rung."""
+SETTLED = 0.05
+"""Slopes that differ by no more may go up and down."""
 FAR = 0.5
 """Of an order, from the local slopes; and the most that its error may be of what the series leaves open."""
 ASYMPTOTIC, USELESS = 0.3, 3.0
@@ -101,7 +103,7 @@ def _field_order(name: str, best: str, rungs: Sequence[Rung], confidence: float)
     chosen = covariance[np.ix_(used, used)]
     series = np.nan_to_num([rung.range_number for rung in rungs])[used]
     fit = fit_order(sizes[used], distance[used], chosen, series, dof, confidence)
-    if reason := _unsettled(slopes, errors, fit):
+    if reason := _unsettled(slopes, errors, distance[used][0] > distance[used][-1], fit):
         return replace(order, message=reason)
     return replace(
         order,
@@ -113,7 +115,7 @@ def _field_order(name: str, best: str, rungs: Sequence[Rung], confidence: float)
     )
 
 
-def _unsettled(slopes: Array, errors: Array, fit: OrderFit) -> str:
+def _unsettled(slopes: Array, errors: Array, towards_less: bool, fit: OrderFit) -> str:
     """Say why distances that are known well enough give no order, or nothing.
 
     Slopes that turn back have not begun to settle, and an order far from the last of them, or one that
@@ -121,16 +123,18 @@ def _unsettled(slopes: Array, errors: Array, fit: OrderFit) -> str:
     """
     known = np.isfinite(slopes)
     slopes, errors = slopes[known], errors[known]
+    if not towards_less:  # the last is where the distance is least
+        slopes, errors = slopes[::-1], errors[::-1]
     drift, noise = np.diff(slopes), np.hypot(errors[1:], errors[:-1])
     sure = np.abs(drift) > SURE * noise
     shown = " ".join(f"{slope:.2f}" for slope in slopes)
     text = f"no order, for the local slopes ({shown}) have not settled"
-    if len(drift) > 1 and sure[-2:].all() and drift[-1] * drift[-2] < 0:
+    turns = len(drift) > 1 and sure[-2:].all() and drift[-1] * drift[-2] < 0
+    if turns and np.abs(drift[-2:]).max() > SETTLED:
         return f"{text}: they go up and down. Take smaller steps"
-    by_series = fit.standard_error > 2 * fit.noise_error
-    if by_series and abs(fit.order - slopes[-1]) > FAR:
-        return f"{text}: {fit.order:.2f} would be far from all of them. Take smaller steps"
-    if by_series and fit.standard_error > FAR:
+    if abs(fit.order - slopes[-1]) > FAR + SURE * errors[-1]:
+        return f"{text}: {fit.order:.2f} would be far from the last"
+    if fit.standard_error > 2 * fit.noise_error and fit.standard_error > FAR:
         low, high = (f"{end:.1f}" for end in fit.interval)
         return f"{text}: it may be {low} to {high}. Take smaller steps, or more of them"
     return ""

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.stats import binomtest, norm
 
+import mcsgd
 from mcsgd.errors import McsgdWarning
-from mcsgd.ladders.result import Ladder
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / "runs" / "gallery"
@@ -102,7 +102,7 @@ def between(text: str, value: float, low: float, high: float = math.inf) -> Clai
     return Claim(f"{text}: {expected}", f"{value:.4g}", bool(low <= value <= high))
 
 
-def order_claims(found: Ladder, within: float = 0.15, **orders: float) -> list[Claim]:
+def order_claims(found: mcsgd.Ladder, within: float = 0.15, **orders: float) -> list[Claim]:
     """Return the claims that the intervals of a ladder's orders lie within so much of these, by field."""
     claims = []
     for name, expected in orders.items():

@@ -184,6 +184,12 @@ def test_coverage_on_real_ladders(monkeypatch):
     assert hits() < stats.binom.ppf(ALARM, len(drawn), 0.95)
 
 
+def test_a_series_that_is_the_same_at_all_rungs_is_none():
+    sizes = 0.5 ** np.arange(4)
+    args = sizes, sizes**2 * np.array([1, 1.01, 0.99, 1]), np.diag((1e-3 * sizes**2) ** 2)
+    assert fit_order(*args, np.full(4, 0.5)) == fit_order(*args)
+
+
 def test_a_range_that_ends_early_is_seen():
     """A leading term that is small by chance: slopes from 2 to 1, as far as rho = 0.01; and no order below 0."""
     rho = 0.25 / 2.0 ** np.arange(6)

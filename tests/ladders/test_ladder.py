@@ -173,7 +173,7 @@ def test_momentum_reaches_further_by_one_minus_beta(toy):
 
 
 def rungs_of(distances, sizes, rho, error=1e-6):
-    gaps = [Gap(d, error * d, 100, np.zeros(1)) for d in distances]
+    gaps = [Gap(d, e * d, 100, np.zeros(1)) for d, e in zip(distances, error + 0 * sizes, strict=True)]
     settings = Settings(0.1)
     return [
         Rung(s, s, r, "Monte Carlo", settings, {"gd": gap})
@@ -190,24 +190,32 @@ def rungs_of(distances, sizes, rho, error=1e-6):
             "(3.18 3.64 3.60 3.71) have not settled: they go up and down. Take smaller",
         ),
         ([5.0, 3.0], 2.0, "(5.00 3.00) have not settled: "),
+        (
+            [2.0, 2.0, 2.2, 3.3],
+            0.0,
+            "(2.00 2.00 2.20 3.30) have not settled: 2.00 would be far from the last",
+        ),
         ([2.0, 2.0], 5.0, "(2.00 2.00) have not settled: it may be "),
     ],
 )
-def test_slopes_that_have_not_settled_give_no_order(slopes, rho, reason):
+@pytest.mark.parametrize("descending", [True, False])
+def test_slopes_that_have_not_settled_give_no_order(slopes, rho, reason, descending):
     sizes = 0.5 ** np.arange(len(slopes) + 1)
     distances = np.exp(-np.log(2) * np.cumsum([0, *slopes]))
-    rungs = rungs_of(distances, sizes, rho * sizes)
+    error = np.array([1e-6, 1e-6, 1e-5, 1e-4, 1e-3])[: len(sizes)]
+    rungs = rungs_of(distances, sizes, rho * sizes, error)[:: 1 if descending else -1]
     (one,) = make_ladder("step_size", "step size", {}, rungs, ["gd"], 0.95).fields
     assert one.message.startswith("no order, for the local slopes ")
     assert reason in one.message
     assert np.isnan(one.order)
-    np.testing.assert_allclose(one.slopes, slopes)
+    np.testing.assert_allclose(one.slopes, slopes if descending else slopes[::-1])
 
 
-def test_slopes_that_turn_back_by_their_noise_do():
+@pytest.mark.parametrize(("drift", "error"), [(0.01, 1e-6), (0.1, 0.1)])
+def test_slopes_that_turn_back_a_little_or_by_their_noise_do(drift, error):
     sizes = 0.5 ** np.arange(5)
-    distances = np.exp(-np.log(2) * np.cumsum([0, 2.01, 1.99, 2.01, 1.99]))
-    rungs = rungs_of(distances, sizes, 0.1 * sizes, error=0.01)
+    distances = np.exp(-np.log(2) * np.cumsum([0, *(2 + drift * np.array([1, -1, 1, -1]))]))
+    rungs = rungs_of(distances, sizes, 0.1 * sizes, error)
     (one,) = make_ladder("step_size", "step size", {}, rungs, ["gd"], 0.95).fields
     assert not one.message
-    assert one.order == pytest.approx(2, abs=0.05)
+    assert one.order == pytest.approx(2, abs=0.5)
