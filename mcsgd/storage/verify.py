@@ -19,7 +19,8 @@ from mcsgd.run import Run
 from mcsgd.storage.read import load, run_of
 from mcsgd.storage.schema import STUDY, format_of, open_file
 from mcsgd.storage.seal import broken_seal
-from mcsgd.storage.studies import load_study, study_arrays
+from mcsgd.storage.studies import load_study
+from mcsgd.storage.study_tables import study_arrays
 from mcsgd.storage.summary import summary
 
 __all__ = ["Verification", "verify"]

@@ -107,20 +107,22 @@ class Job:
             for point, simulation in zip(self.grid.points, self.simulations, strict=True)
         ]
 
-    def weight(self, i: int) -> float:
-        """Return about how many multiply-adds a point takes."""
-        point, cost = self.grid.points[i], self.costs[i]
-        if cost is not None:
-            return cost
-        return work(point.settings.partition(point.problem), point.settings) * point.settings.trajectories
+    @cached_property
+    def weights(self) -> list[float]:
+        """About how many multiply-adds each point takes."""
+        found = []
+        for point, cost in zip(self.grid.points, self.costs, strict=True):
+            settings = point.settings
+            each = work(settings.partition(point.problem), settings)
+            found.append(each * settings.trajectories if cost is None else cost)
+        return found
 
     def progress(self, i: int, report: Progress) -> Progress:
         """Return what tells the overall work done, given the trajectories of point i that are done."""
-        weights = [self.weight(k) for k in range(len(self.grid.points))]
-        before, total = sum(weights[:i]), sum(weights)
+        before, own, total = sum(self.weights[:i]), self.weights[i], sum(self.weights)
 
         def tell(done: int, wanted: int) -> None:
-            report(int(before + weights[i] * done / wanted), int(total))
+            report(int(before + own * done / wanted), int(total))
 
         return tell
 

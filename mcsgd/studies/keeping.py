@@ -60,9 +60,9 @@ def study_to_file(job: Job, target: Path, report: Progress) -> Study:
     parts = Parts(target)
     with parts.locked(), interruptible() as interruption:
         keeping = Keeping(job, parts)
-        if keeping.complete:
+        if (study := keeping.finished()) is not None:
             keeping.clean()
-            return load_study(target)
+            return study
         keeping.begin()
         for i in range(len(job.grid.points)):
             if interruption.asked:
@@ -106,12 +106,12 @@ class Keeping:
         found = differences(there, here, (*SECTIONS, "study"))
         raise refusal(where, found or ["the data of the problem, or the start"])
 
-    @property
-    def complete(self) -> bool:
-        """Whether the file has all that is wanted, in its order."""
+    def finished(self) -> Study | None:
+        """Return the study in the file, if it has all that is wanted, in its order."""
         if list(self.there) != self.keys or not all(map(self._enough, range(len(self.keys)))):
-            return False
-        return load_study(self.parts.target).axes == self.job.grid.axes
+            return None
+        study = load_study(self.parts.target)
+        return study if study.axes == self.job.grid.axes else None
 
     def _enough(self, i: int) -> bool:
         """Whether the study's file has a point with all that is wanted of it."""

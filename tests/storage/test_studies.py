@@ -18,7 +18,7 @@ import mcsgd
 from mcsgd.errors import FileFormatError, McsgdWarning
 from mcsgd.settings import Settings
 from mcsgd.storage.seal import seal
-from mcsgd.storage.studies import study_arrays
+from mcsgd.storage.study_tables import study_arrays
 
 VARY = {"step_size": [0.01, 0.005, 0.0025], "sampling": ["random-order", "with-replacement"]}
 AXES = ("step_size", "sampling", "start_index")

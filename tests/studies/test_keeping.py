@@ -295,7 +295,7 @@ def test_a_failed_writing_keeps_the_points(toy, path, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mcsgd.storage.studies._write_tables", full)
+        patch.setattr("mcsgd.storage.studies.write_tables", full)
         with pytest.raises(WriteError, match=r"could not be written: .*No space left"):
             measure(toy, path)
     assert not path.exists()
