@@ -118,8 +118,10 @@ class Ensemble(Shown):
 
     @property
     def is_corrected(self) -> bool:
-        """Whether there are corrected endpoints, of which the mean then is."""
-        return self.rows is not None and self.rows.is_corrected
+        """Whether the mean is that of corrected endpoints."""
+        if self.rows is None:
+            return self.settings.design == "control-variate"
+        return self.rows.is_corrected
 
     @property
     def paths(self) -> Array:

@@ -5,7 +5,7 @@
     [sgd]        step_size = 0.05    epochs = 1    sampling = "random-order"
     [ensemble]   trajectories = 100_000   seed = 0   design = "reversed-pairs"
     [flow]       fields = ["gradient", "gd", "sgd"]
-    [study]      vary = "step_size"  values = [0.05, 0.025, 0.0125]    (for mcsgd study alone)
+    [study]      vary.step_size = [0.05, 0.025, 0.0125]     (for mcsgd study alone)
 
 (one key a line in the file). Paths are relative to the file. Everything is checked before anything is
 computed, and all that is wrong is said at once, by the names the file uses: ``sgd.step_size: must be > 0``.
@@ -13,7 +13,6 @@ computed, and all that is wrong is said at once, by the names the file uses: ``s
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import tomllib
@@ -28,7 +27,6 @@ from mcsgd.checks import Checks, did_you_mean
 from mcsgd.ensemble import Array
 from mcsgd.errors import InputError
 from mcsgd.kernels.jit import cache_directory
-from mcsgd.ladders.rungs import check_study_section
 from mcsgd.problems import Problem
 from mcsgd.problems.tables import make_problem
 from mcsgd.progress import Progress
@@ -37,6 +35,9 @@ from mcsgd.settings import SECTIONS, Settings
 from mcsgd.simulation import simulate
 from mcsgd.start import make_start
 from mcsgd.stopping import StopRules
+from mcsgd.studies.grid import Grid
+from mcsgd.studies.section import check_study_section
+from mcsgd.studies.study import Study
 from mcsgd.theory import FIELDS, default_fields, vector_field
 from mcsgd.theory.covariance import default_covariance
 from mcsgd.theory.fields import check_available
@@ -60,8 +61,8 @@ class Experiment:
         Flows to compare with.
     made_of : dict
         The sections [problem] and [start], of which problem and start were made, with defaults filled in.
-    study : dict
-        Of the [study] section, the arguments of `mcsgd.study`; empty if there is none.
+    grid : Grid or None
+        Points of the [study] section, if there is one.
     """
 
     problem: Problem
@@ -69,14 +70,14 @@ class Experiment:
     settings: Settings
     fields: tuple[str, ...]
     made_of: Mapping[str, Any]
-    study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    grid: Grid | None = None
 
     @property
     def tables(self) -> dict[str, Any]:
         """The sections of the experiment's file, with defaults filled in; plain JSON."""
         sections = {**self.made_of, **self.settings.as_tables(), "flow": {"fields": list(self.fields)}}
-        if self.study:
-            sections["study"] = self.study
+        if self.grid is not None:
+            sections["study"] = self.grid.as_table()
         # Plain JSON now, not when the result is written: dates and arrays have no other form there.
         plain: dict[str, Any] = json.loads(json.dumps(sections, default=_plain))
         return plain
@@ -126,12 +127,14 @@ class Experiment:
         start, about_start = checks.attempt(lambda: make_start(sections["start"], parameters)) or (None, {})
         if problem is not None and settings is not None:
             checks.attempt(partial(settings.check_with, problem), PLACES)
-        study = {}
+        grid = None
         if "study" in tables:
-            study = check_study_section(checks, sections["study"], problem, settings)
+            fields = chosen if "fields" in sections["flow"] else None
+            given = start, {**about_start, **sections["start"]}
+            grid = check_study_section(checks, sections["study"], problem, settings, given, fields)
         checks.done()
         problem, start, settings = cast(Problem, problem), cast(Array, start), cast(Settings, settings)
-        return cls(problem, start, settings, chosen, {"problem": about_problem, "start": about_start}, study)
+        return cls(problem, start, settings, chosen, {"problem": about_problem, "start": about_start}, grid)
 
     def run(
         self,
@@ -168,6 +171,28 @@ class Experiment:
         from mcsgd.running import run_task
 
         run_task(self, path, task, workers, progress, keep_cloud, stop)
+
+    def study(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+        progress: bool | Progress = False,
+        stop: StopRules | None = None,
+        executor: Executor | None = None,
+    ) -> Study:
+        """Measure all points of the [study] section, and write them to one HDF5 file.
+
+        With a path, it can be called again: what is there already is not done again. See `mcsgd.study`, whose
+        arguments these are, and whose exceptions; InputError too if there is no such section.
+        """
+        from mcsgd.studies.measuring import measure
+
+        if self.grid is None:
+            raise InputError([("study", "is needed: a section with vary, as vary.step_size = [0.02, 0.01]")])
+        try:
+            return measure(self.grid, self.tables, path, workers, progress, stop, executor)
+        except InputError as error:
+            raise error.located(PLACES | {"exact": "study.exact"}) from None
 
     def warm_up(self) -> str:
         """Compile all that `run` needs and keep it on disk; return the directory it lies in.

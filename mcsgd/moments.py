@@ -1,4 +1,4 @@
-"""Count, mean and scatter of a sample, which two parts of a sample can be merged by."""
+"""Count, mean and scatter of a sample, by which two parts of a sample are merged; and means of its bins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from mcsgd.rows import Rows
 
 Array: TypeAlias = NDArray[np.float64]
 
-__all__ = ["EnsembleMoments", "Moments", "MomentsTree", "Node", "finished_units"]
+__all__ = ["BINS", "Bins", "EnsembleMoments", "Moments", "MomentsTree", "Node", "finished_units"]
+
+BINS = 128
+"""Their number: a variance that is estimated from as many means is known to an eighth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,47 @@ class Moments:
         return self.scatter / (self.count - 1)
 
 
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Counts and means of a sample's bins: vector i is in bin i mod BINS.
+
+    Two ensembles whose units i have the same orders have them in the same bins, so that the covariance of
+    their means can be estimated from these, where neither keeps its units.
+
+    Attributes
+    ----------
+    count : (BINS,)
+    mean : (BINS, d)
+        Zero for an empty bin.
+    """
+
+    count: NDArray[np.int64]
+    mean: Array
+
+    @classmethod
+    def of(cls, rows: Array, indices: NDArray[np.int64], origin: Array | float = 0.0) -> Bins:
+        """Return the bins of rows - origin, (n, d), that have these indices, ascending."""
+        n, d = rows.shape
+        count = np.bincount(indices % BINS, minlength=BINS)
+        if n == 0:
+            return cls(count, np.zeros((BINS, d)))
+        first = indices[0] // BINS * BINS
+        table = np.zeros((-(-(indices[-1] + 1 - first) // BINS), BINS, d))
+        table.reshape(-1, d)[indices - first] = rows - rows[0]  # about a row, so that nothing cancels
+        mean = table.sum(axis=0) / np.maximum(count, 1)[:, None] + (rows[0] - origin)
+        return cls(count, np.where(count[:, None] > 0, mean, 0.0))
+
+    def shifted(self, by: Array) -> Bins:
+        """Return the bins of the sample moved by a vector (d,)."""
+        return replace(self, mean=np.where(self.count[:, None] > 0, self.mean + by, 0.0))
+
+    def merged(self, other: Bins) -> Bins:
+        """Return the bins of both samples together."""
+        count = self.count + other.count
+        share = other.count / np.maximum(count, 1)
+        return Bins(count, self.mean + (other.mean - self.mean) * share[:, None])
+
+
 def finished_units(status: NDArray[np.uint8], per_unit: int) -> NDArray[np.bool_]:
     """Return which trajectories are in units all of which finished, (n,)."""
     finished = (status.reshape(-1, per_unit) == 0).all(axis=1)
@@ -91,32 +135,39 @@ class EnsembleMoments:
         Trajectories in the other units.
     diverged : int
         Trajectories that diverged.
+    bins : Bins or None
+        Of the units, where they are kept.
     """
 
     units: Moments
     singles: Moments
     left_out: int
     diverged: int
+    bins: Bins | None = None
 
     @classmethod
-    def of(cls, rows: Rows, start: Array, per_unit: int) -> EnsembleMoments:
+    def of(cls, rows: Rows, start: Array, per_unit: int, binned: bool = False) -> EnsembleMoments:
         """Return the moments of trajectories, `per_unit` of them a unit."""
         endpoints, corrected, status = rows.endpoints, rows.corrected, rows.status
         diverged = int(np.count_nonzero(status))
+        indices = np.arange(rows.first // per_unit, rows.stop // per_unit) if binned else None
         if diverged:
             keep = finished_units(status, per_unit)
+            indices = None if indices is None else indices[keep[::per_unit]]
             endpoints, corrected = endpoints[keep], None if corrected is None else corrected[keep]
         left_out = len(status) - len(endpoints)
         singles = Moments.of(endpoints, start)
-        if per_unit == 1 and corrected is None:
-            return cls(singles, singles, left_out, diverged)
         finished = endpoints if corrected is None else corrected
         if per_unit == 1:
-            return cls(Moments.of(finished, start), singles, left_out, diverged)
+            units = singles if corrected is None else Moments.of(finished, start)
+            bins = None if indices is None else Bins.of(finished, indices, start)
+            return cls(units, singles, left_out, diverged, bins)
         # About an endpoint, where means of units are exact to the rounding of the cloud's own width.
         reference = finished[0] if len(finished) else start
-        units = Moments.of((finished - reference).reshape(-1, per_unit, start.size).mean(axis=1))
-        return cls(units.shifted(reference - start), singles, left_out, diverged)
+        means = (finished - reference).reshape(-1, per_unit, start.size).mean(axis=1)
+        units = Moments.of(means).shifted(reference - start)
+        bins = None if indices is None else Bins.of(means, indices).shifted(reference - start)
+        return cls(units, singles, left_out, diverged, bins)
 
     def merged(self, other: EnsembleMoments) -> EnsembleMoments:
         """Return the moments of both parts of an ensemble together."""
@@ -124,7 +175,8 @@ class EnsembleMoments:
         same = self.singles is self.units and other.singles is other.units
         singles = units if same else self.singles.merged(other.singles)
         left_out, diverged = self.left_out + other.left_out, self.diverged + other.diverged
-        return EnsembleMoments(units, singles, left_out, diverged)
+        bins = self.bins.merged(other.bins) if self.bins and other.bins else None
+        return EnsembleMoments(units, singles, left_out, diverged, bins)
 
     def same(self, other: EnsembleMoments) -> bool:
         """Whether the other has the same moments, to the last bit."""
@@ -145,9 +197,9 @@ class Node:
     moments: EnsembleMoments
 
     @classmethod
-    def of(cls, rows: Rows, start: Array, per_unit: int) -> Node:
+    def of(cls, rows: Rows, start: Array, per_unit: int, binned: bool = False) -> Node:
         """Return the node of some trajectories."""
-        return cls(rows.first, rows.stop, EnsembleMoments.of(rows, start, per_unit))
+        return cls(rows.first, rows.stop, EnsembleMoments.of(rows, start, per_unit, binned))
 
     def holds(self, other: Node) -> bool:
         """Whether the other's trajectories are all among these."""

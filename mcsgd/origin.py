@@ -39,7 +39,8 @@ class Origin:
     stream_version : int
         Version of the random stream that the orders were drawn from.
     kept : str
-        What is kept of them: "cloud", or "moments" alone.
+        What is kept of them: "cloud", "moments" alone, or "binned moments", which have `mcsgd.moments.Bins`
+        beside.
     """
 
     settings: Settings
@@ -64,7 +65,7 @@ class Origin:
     @property
     def step(self) -> int:
         """Work is cut at multiples of this: leaves, where moments are kept alone."""
-        return self.leaf if self.kept == "moments" else lcm(GROUP, self.trajectories_per_unit)
+        return lcm(GROUP, self.trajectories_per_unit) if self.kept == "cloud" else self.leaf
 
     def share(self, k: int, tasks: int) -> Span:
         """Return (first, stop) of the trajectories that are for task k of so many."""
@@ -80,7 +81,7 @@ class Origin:
 
     def node(self, rows: Rows) -> Node:
         """Return the moments of some trajectories."""
-        return Node.of(rows, self.start, self.trajectories_per_unit)
+        return Node.of(rows, self.start, self.trajectories_per_unit, self.kept == "binned moments")
 
     def tree(self, nodes: Iterable[Node] = ()) -> MomentsTree:
         """Return a tree of moments, with nodes that were had before."""

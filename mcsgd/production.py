@@ -147,11 +147,7 @@ class Production:
         if not simulation.keep_cloud:
             return list(_runs(nodes))
         self._taken = rows[-1].stop if rows else 0
-        made = [joined(some) for some in _runs(rows)]
-        if simulation.noise_path is None:
-            return list(made)
-        problem, settings = simulation.problem, simulation.origin.settings
-        return [corrected(problem, settings, some, simulation.noise_path) for some in made]
+        return [self._corrected(joined(some)) for some in _runs(rows)]
 
     def _rooms(self) -> Iterator[Rows]:
         for first, stop in self.spans:
@@ -161,7 +157,14 @@ class Production:
                 first = end
 
     def _finish(self, room: Rows) -> None:
-        self._finished[room.first] = self.simulation.origin.node(room)
+        self._finished[room.first] = self.simulation.origin.node(self._corrected(room))
+
+    def _corrected(self, rows: Rows) -> Rows:
+        """Return rows with their control variate taken, if there is one."""
+        simulation = self.simulation
+        if simulation.noise_path is None:
+            return rows
+        return corrected(simulation.problem, simulation.origin.settings, rows, simulation.noise_path)
 
 
 def _blocks(simulation: Simulation, spans: Sequence[Span], workers: int) -> Blocks:

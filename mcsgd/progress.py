@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["LOGGER", "LogLines", "Progress", "shown"]
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with (trajectories done, trajectories in all)."""
+"""Called with (trajectories done, trajectories in all); for a study, with the same of its work."""
 
 LOGGER = "mcsgd"
 """The name of the library's logger. It has no handler: who wants the lines says where they go."""
@@ -26,21 +26,22 @@ EVERY = 30.0
 
 
 @contextmanager
-def shown(progress: bool | Progress) -> Iterator[Progress]:
+def shown(progress: bool | Progress, counted: bool = True) -> Iterator[Progress]:
     """Give what to call: the callable itself; for False, nothing's; for True, what shows progress.
 
     That is a bar where standard error is a terminal, or in a notebook with ipywidgets, and `LogLines`
-    elsewhere. Nothing is shown before the first call: work that is refused shows nothing.
+    elsewhere. Nothing is shown before the first call: work that is refused shows nothing. Both count
+    trajectories, or show the share of all work that is done.
     """
     if callable(progress):
         yield progress
     elif not progress:
         yield lambda done, total: None
     elif console := _terminal():
-        with _bar(console) as report:
+        with _bar(console, counted) as report:
             yield report
     else:
-        yield LogLines()
+        yield LogLines(counted)
 
 
 class LogLines:
@@ -50,17 +51,19 @@ class LogLines:
 
     Parameters
     ----------
+    counted : bool
+        Whether it is trajectories that are done; else a line has the share of all work.
     clock : callable
         Gives the time in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, counted: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
+        self._counted, self._clock = counted, clock
         self._first: tuple[float, int] | None = None
         self._written = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Take notice of so many trajectories done, and write a line if it is time."""
+        """Take notice of how much is done, and write a line if it is time."""
         now = self._clock()
         if self._first is None:
             self._first, self._written = (now, done), now
@@ -68,14 +71,10 @@ class LogLines:
         if now - self._written < EVERY or done == before:
             return
         self._written, rate = now, (done - before) / (now - began)
-        logging.getLogger(LOGGER).info(
-            "%d of %d trajectories (%d %%), %s/s, %s left",
-            done,
-            total,
-            100 * done // total,
-            _two_digits(rate),
-            _duration((total - done) / rate),
-        )
+        share, left = f"{100 * done // total} %", _duration((total - done) / rate)
+        if self._counted:
+            share = f"{done} of {total} trajectories ({share}), {_two_digits(rate)}/s"
+        logging.getLogger(LOGGER).info("%s, %s left", share, left)
 
 
 def _terminal() -> Console | None:
@@ -89,13 +88,20 @@ def _terminal() -> Console | None:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Progress]:
+def _bar(console: Console, counted: bool) -> Iterator[Progress]:
     """Give the update of a bar, which appears with the first call."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("trajectories"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Bar(*columns, console=console)
+    text = TextColumn("trajectories" if counted else "work")
+    number = MofNCompleteColumn() if counted else TaskProgressColumn()
+    bar = Bar(text, BarColumn(), number, TimeRemainingColumn(), console=console)
 
     def report(done: int, total: int) -> None:
         if bar.tasks:

@@ -1,4 +1,4 @@
-"""A run's experiment file, written again: what to give to `mcsgd run` to have the same trajectories."""
+"""An experiment file, written again: what to give to `mcsgd run` or `study` to have the same trajectories."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from typing import Any
 
 from mcsgd.errors import InputError
 from mcsgd.run import Run
+from mcsgd.settings import Settings
+from mcsgd.studies.study import Study
 
 __all__ = ["experiment_text", "settings_text", "toml_text"]
 
 
-def experiment_text(run: Run) -> str:
-    """Return the experiment file of a run, as TOML.
+def experiment_text(found: Run | Study) -> str:
+    """Return the experiment file of a run or a study, as TOML.
 
     It is of as many trajectories as the run has, and without settings that have their default. Paths in it
     are relative to the experiment file, as they were.
 
     Parameters
     ----------
-    run : Run
+    found : Run or Study
         Of an experiment file, or of `mcsgd.Experiment`.
 
     Returns
@@ -33,17 +35,24 @@ def experiment_text(run: Run) -> str:
     Raises
     ------
     InputError
-        If it was simulated from Python, where problem and start are arrays and have no names.
+        If it was made from Python, where problem and start are arrays and have no names.
     """
-    if "start" not in run.experiment:
-        raise InputError([("run", "must come from an experiment file, got one of mcsgd.simulate")])
-    named = {name: table for name, table in run.experiment.items() if name != "study"}
-    return toml_text({**named, **run.cloud.settings.as_tables(defaults=False)})
+    named = dict(found.experiment)
+    if "start" not in named:
+        made = "study" if isinstance(found, Study) else "run"
+        call = "mcsgd.study" if made == "study" else "mcsgd.simulate"
+        raise InputError([(made, f"must come from an experiment file, got one of {call}")])
+    if isinstance(found, Study):
+        if any(set(point.gaps) != set(found.fields) for point in found.points):
+            named.pop("flow", None)  # each point has those that theory has for it
+        return toml_text({**named, **Settings.from_tables(named).as_tables(defaults=False)})
+    named.pop("study", None)
+    return toml_text({**named, **found.cloud.settings.as_tables(defaults=False)})
 
 
-def settings_text(run: Run) -> str:
-    """Return the line of Python that makes a run's settings, those aside that have their default."""
-    tables = run.cloud.settings.as_tables(defaults=False).values()
+def settings_text(settings: Settings) -> str:
+    """Return the line of Python that makes some settings, those aside that have their default."""
+    tables = settings.as_tables(defaults=False).values()
     given = ", ".join(f"{name}={value!r}" for table in tables for name, value in table.items())
     return f"settings = mcsgd.Settings({given})"
 

@@ -13,7 +13,7 @@ from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
 from mcsgd.glimpse import about_ensemble, mean_table
 
-__all__ = ["Run", "provenance_table", "settings_table"]
+__all__ = ["Run", "provenance_rows", "provenance_table", "settings_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,24 +64,29 @@ def settings_table(run: Run) -> Table:
 
 def provenance_table(run: Run) -> Table:
     """Return where a run comes from: when, where, and with which software it was made."""
-    made, rows = run.provenance, []
-    if made:
-        resources, machine, job = made["resources"], made["environment"], made["environment"]["job"]
-        seconds = f"{resources['seconds']} s, {resources['cpu_seconds']} s of all cores"
-        rows = [
-            ("run", f"{resources['start']} to {resources['end']}: {seconds}"),
-            ("command", _command(made["parameters"]["command"])),
-            ("machine", f"{machine['host']}: {machine['cpu']}, {machine['platform']}"),
-            ("threads", str(machine["workers"])),
-            *([("job", pairs(job))] if job else []),
-            *([("parts", _parts(made["shards"]))] if made.get("shards") else []),
-            ("software", pairs(made["software"])),
-        ]
-    rows += [
+    rows = [
+        *provenance_rows(run.provenance),
         ("random stream", str(run.cloud.stream_version)),
         ("fingerprint", run.cloud.fingerprint),
     ]
     return Table("Provenance", (), rows)
+
+
+def provenance_rows(made: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a provenance says, in rows of a name and what it is."""
+    if not made:
+        return []
+    resources, machine, job = made["resources"], made["environment"], made["environment"]["job"]
+    seconds = f"{resources['seconds']} s, {resources['cpu_seconds']} s of all cores"
+    return [
+        ("run", f"{resources['start']} to {resources['end']}: {seconds}"),
+        ("command", _command(made["parameters"]["command"])),
+        ("machine", f"{machine['host']}: {machine['cpu']}, {machine['platform']}"),
+        ("threads", str(machine["workers"])),
+        *([("job", pairs(job))] if job else []),
+        *([("parts", _parts(made["shards"]))] if made.get("shards") else []),
+        ("software", pairs(made["software"])),
+    ]
 
 
 def _command(arguments: Sequence[str]) -> str:

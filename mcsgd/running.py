@@ -103,7 +103,8 @@ def _threads(experiment: Experiment, workers: int | None, keep_cloud: bool) -> i
 
 
 def _simulation(experiment: Experiment, keep_cloud: bool) -> Simulation:
-    return make_simulation(experiment.problem, experiment.start, experiment.settings, keep_cloud)
+    kept = "cloud" if keep_cloud else "moments"
+    return make_simulation(experiment.problem, experiment.start, experiment.settings, kept)
 
 
 def _head(

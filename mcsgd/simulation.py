@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
 from mcsgd.correction import check_pairs, flow_by_epoch
-from mcsgd.ensemble import Ensemble
+from mcsgd.ensemble import Array, Ensemble
 from mcsgd.filling import Means, run_to_file
 from mcsgd.machine import available_cores
 from mcsgd.origin import Origin
@@ -27,7 +27,7 @@ from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.storage.output import check_run_output
 from mcsgd.storage.provenance import Clock, provenance
 
-__all__ = ["check_kept", "make_simulation", "simulate"]
+__all__ = ["check_kept", "make_simulation", "origin_of", "simulate"]
 
 
 def simulate(
@@ -109,7 +109,8 @@ def simulate(
     [0.997, 0.495]
     """
     checks = Checks()
-    made = checks.attempt(lambda: make_simulation(problem, start, settings, keep_cloud, block_size))
+    kept = "cloud" if keep_cloud else "moments"
+    made = checks.attempt(lambda: make_simulation(problem, start, settings, kept, block_size))
     threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
     for name, value in {"stop": stop, "executor": executor}.items():
         if value is not None and path is None:
@@ -137,31 +138,39 @@ def make_simulation(
     problem: Problem,
     start: ArrayLike,
     settings: Settings,
-    keep_cloud: bool = True,
+    kept: str = "cloud",
     block_size: int | None = None,
 ) -> Simulation:
-    """Return all that makes the trajectories of `simulate`, whose arguments these are, checked."""
+    """Return all that makes the trajectories of `simulate`, whose arguments these are, checked.
+
+    `kept` is as in `Origin`.
+    """
     checks = Checks()
     w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
     size = None if block_size is None else checks.integer("block_size", block_size, at_least=1)
-    checks.attempt(lambda: check_kept(settings, keep_cloud))
+    checks.attempt(lambda: check_kept(settings, kept == "cloud"))
     checks.attempt(lambda: settings.check_with(problem))
     if settings.design == "control-variate":
         checks.attempt(lambda: check_pairs(problem, settings))
     checks.done()
+    noise = flow_by_epoch(problem, w0, settings) if settings.design == "control-variate" else None
+    origin = origin_of(problem, w0, settings, kept)
+    return Simulation(settings.partition(problem), origin, noise, size)
+
+
+def origin_of(problem: Problem, start: Array, settings: Settings, kept: str) -> Origin:
+    """Return what trajectories come from, of arguments that were checked."""
     target = settings.partition(problem)
-    origin = Origin(
+    return Origin(
         settings=settings,
-        start=w0,
+        start=start,
         flow_time=settings.flow_time(problem),
         batches=target.batches,
         leaf=leaf_size(target, settings),
-        fingerprint=fingerprint(problem.digest(), w0, settings, STREAM_VERSION),
+        fingerprint=fingerprint(problem.digest(), start, settings, STREAM_VERSION),
         stream_version=STREAM_VERSION,
-        kept="cloud" if keep_cloud else "moments",
+        kept=kept,
     )
-    noise = flow_by_epoch(problem, w0, settings) if settings.design == "control-variate" else None
-    return Simulation(target, origin, noise, size)
 
 
 def check_kept(settings: Settings, keep_cloud: bool) -> None:
@@ -169,6 +178,4 @@ def check_kept(settings: Settings, keep_cloud: bool) -> None:
     checks = Checks()
     if settings.snapshots and not keep_cloud:
         checks.fail("snapshots", f"need the cloud, which is not kept; got {list(settings.snapshots)}")
-    if settings.design == "control-variate" and not keep_cloud:
-        checks.fail("design", "control-variate corrects endpoints, which are not kept here")
     checks.done()

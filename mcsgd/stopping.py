@@ -83,7 +83,8 @@ class Interruption:
 def interruptible() -> Iterator[Interruption]:
     """Let SIGINT and SIGTERM be noted, so that work ends where nothing is lost.
 
-    Only the main thread receives signals; in another one, nothing is changed.
+    What is noted within one of these blocks is noted for those around it, too. Only the main thread receives
+    signals; in another one, nothing is changed.
     """
     interruption, before = Interruption(), {}
     try:
@@ -96,3 +97,5 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+            if isinstance(handler, Interruption):
+                handler.asked |= interruption.asked

@@ -36,43 +36,43 @@ def toy() -> mcsgd.Run:
     return mcsgd.Run(mcsgd.simulate(problem, start, settings), flows)
 
 
-def orders() -> mcsgd.Study:
+def orders() -> mcsgd.Ladder:
     """Return the distances of logistic regression on the breast cancer data, over five step sizes."""
     given = mcsgd.Experiment.read(ROOT / "data" / "breast_cancer.toml")
     settings = mcsgd.Settings(0.004, trajectories=8 * 4896, design="balanced")
     steps = 0.004 / 2.0 ** np.arange(5)
-    return mcsgd.study(given.problem, given.start, settings, values=steps, exact=False)
+    return mcsgd.study(given.problem, given.start, settings, {"step_size": steps}, exact=False).ladder()
 
 
-def numbers(run: mcsgd.Run, study: mcsgd.Study) -> dict[str, Any]:
+def numbers(run: mcsgd.Run, ladder: mcsgd.Ladder) -> dict[str, Any]:
     """Return what the picture shows."""
     ends = {field: flow.endpoint.tolist() for field, flow in run.flows.items()}
-    distances = {one.field: one.distance.tolist() for one in study.fields}
+    distances = {one.field: one.distance.tolist() for one in ladder.fields}
     return {"mean": run.cloud.mean.tolist(), "flows": ends, "distances": distances}
 
 
-def draw(run: mcsgd.Run, study: mcsgd.Study) -> Figure:
+def draw(run: mcsgd.Run, ladder: mcsgd.Ladder) -> Figure:
     """Return the cloud and the flows of the toy, beside the distances on real data."""
     figure = Figure(figsize=(6.75, 2.9))
-    near, ladder = figure.subplots(1, 2)
+    near, sizes = figure.subplots(1, 2)
     draw_near(near, run).set(xlabel="a", ylabel="b", title="where SGD ends: the toy, 1000 trajectories")
     near.locator_params(nbins=5)
     notes = {"fontsize": 7, "textcoords": "offset points"}
     near.annotate("mean", run.cloud.mean, (-6, 9), horizontalalignment="right", **notes)
     near.annotate("cloud of endpoints", run.cloud.mean, (12, -12), **notes)
-    draw_orders(ladder, study, slopes=False).set_title("distance of the mean: breast cancer data")
+    draw_orders(sizes, ladder, slopes=False).set_title("distance of the mean: breast cancer data")
     slopes = [
-        f"{one.field} flow (slope {one.slopes[-1]:.2f})" for one in study.fields
+        f"{one.field} flow (slope {one.slopes[-1]:.2f})" for one in ladder.fields
     ]  # at the smallest steps
-    marks = ladder.get_legend_handles_labels()[0]
+    marks = sizes.get_legend_handles_labels()[0]
     figure.legend(marks, slopes, loc="outside lower center", ncols=4, columnspacing=1.5, handletextpad=0.3)
     return figure
 
 
 def main(arguments: list[str]) -> None:
     """Draw, or check."""
-    run, study = toy(), orders()
-    found = numbers(run, study)
+    run, ladder = toy(), orders()
+    found = numbers(run, ladder)
     if arguments == ["--check"]:
         there = json.loads(Image.open(PICTURE).text["Description"])
         if not agree(found, there):
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> None:
         return
     with matplotlib.rc_context(fname=STYLE):
         metadata = {"Software": None, "Description": json.dumps(found)}
-        draw(run, study).savefig(PICTURE, dpi=160, metadata=metadata)
+        draw(run, ladder).savefig(PICTURE, dpi=160, metadata=metadata)
     print(f"Written to {PICTURE}")
 
 

@@ -1,6 +1,6 @@
-"""Run the same simulation again and again, killed by SIGKILL at random times; compare its bytes with a plain run.
+"""Run the same work again and again, killed by SIGKILL at random times; compare its bytes with those at once.
 
-Arguments: a folder, and how many kills. Prints JSON. A program of its own, since it forks.
+Arguments: a folder, how many kills, and what: a run, or a study. Prints JSON. A program of its own, since it forks.
 """
 
 import json
@@ -9,27 +9,41 @@ import random
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from kept import bytes_of, many_shards
 
-from mcsgd import Settings, problems, simulate
+from mcsgd import Settings, problems, simulate, simulation, study
 
 TOY = problems.ScalarFactorization([1.0, 0.5, 2.0, 1.5], [0.6, 1.0, 0.2, 0.9])
 SETTINGS = Settings(0.05, epochs=2, trajectories=20_000, seed=3, snapshots=(1,), paths=40)
 
 
-def run(path):
+VARY = {"step_size": [0.05, 0.025], "sampling": ["random-order", "with-replacement"]}
+
+
+def run(path, workers=2):
     with many_shards():
-        simulate(TOY, [1.2, 0.7], SETTINGS, path, block_size=400, workers=2)
+        simulate(TOY, [1.2, 0.7], SETTINGS, path, block_size=400, workers=workers)
 
 
-def killed(path, delay):
+def run_study(path, workers=2):
+    """Of four points, one of them exact, in many leaves of the tree of moments."""
+    simulation.leaf_size = lambda problem, settings: 640
+    with many_shards():
+        study(TOY, [1.2, 0.7], SETTINGS, VARY, path=path, workers=workers)
+
+
+WORK = {"run": run, "study": run_study}
+
+
+def killed(work, path, delay):
     """Run in a process of its own, and kill it after a while; tell whether it was still running."""
     child = os.fork()
     if child == 0:
         try:
-            run(path)
+            work(path)
         finally:
             os._exit(0)
     time.sleep(delay)
@@ -41,20 +55,20 @@ def killed(path, delay):
     return running
 
 
-def main(folder, wanted):
+def main(folder, wanted, work):
     plain = folder / "plain.h5"
-    simulate(TOY, [1.2, 0.7], SETTINGS, plain, workers=1)
+    work(plain, workers=1)
     expected, kills, runs = bytes_of(plain), 0, 0
     generator = random.Random(0)
     begin = time.perf_counter()
-    run(folder / "timed.h5")
+    work(folder / "timed.h5")
     longest = time.perf_counter() - begin
     while kills < wanted:
         path = folder / f"run{runs}.h5"
-        while killed(path, generator.uniform(0, 0.7 * longest)):
+        while killed(work, path, generator.uniform(0, 0.7 * longest)):
             kills += 1
             if kills == wanted:
-                run(path)
+                work(path)
                 break
         if bytes_of(path) != expected:
             sys.exit(f"other bytes in {path} after {kills} kills")
@@ -65,4 +79,5 @@ def main(folder, wanted):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    warnings.simplefilter("ignore")
+    main(Path(sys.argv[1]), int(sys.argv[2]), WORK[sys.argv[3]])

@@ -54,7 +54,7 @@ def test_library_does_not_import_the_command_line():
 
 def test_analysis_loads_no_simulation():
     analysis = "import mcsgd.plots, mcsgd.projection, mcsgd.storage.read, mcsgd.storage.write, mcsgd.verdict"
-    analysis += ", mcsgd.covariance_comparison, mcsgd.epochs, mcsgd.reports"
+    analysis += ", mcsgd.covariance_comparison, mcsgd.epochs, mcsgd.reports, mcsgd.storage.studies"
     assert not loaded_by(analysis) & SIMULATION
 
 

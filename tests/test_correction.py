@@ -275,11 +275,6 @@ def test_the_design_corrects_independent_trajectories(toy, sampling):
         control_variate(toy, found)
 
 
-def test_the_design_needs_the_cloud(toy):
-    with pytest.raises(InputError, match=r"^design: control-variate corrects endpoints, which are not kept"):
-        simulate(toy, [1.2, 0.7], Settings(0.05, **DESIGN), keep_cloud=False, progress=never)
-
-
 def test_corrected_endpoints_count_as_memory(toy):
     sizes = [
         Settings(0.05, trajectories=100, design=d).cloud_bytes(toy) for d in ("independent", *DESIGN.values())

@@ -68,10 +68,9 @@ def results(run):
         yield from (verdict, *verdict.comparisons)
 
 
-def study(toy, trajectories=100, values=(0.01, 0.005, 0.0025), exact=False):
-    return mcsgd.study(
-        toy, START, mcsgd.Settings(0.01, trajectories=trajectories), values=values, exact=exact
-    )
+def study(toy, trajectories=100, exact=False, **vary):
+    vary = {"step_size": [0.01, 0.005, 0.0025]} | vary
+    return mcsgd.study(toy, START, mcsgd.Settings(0.01, trajectories=trajectories), vary, exact=exact)
 
 
 class Tables(html.parser.HTMLParser):
@@ -90,13 +89,15 @@ class Tables(html.parser.HTMLParser):
         self.open.append(tag)
         if tag == "tr":
             self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
         if self.open[-1] in ("td", "th"):
-            self.rows[-1].append(data)
+            self.rows[-1][-1] += data
 
 
 def assert_well_shown(result):
@@ -138,13 +139,33 @@ def test_a_run_from_a_file(toy, tmp_path):
 
 
 def test_studies(toy):
-    for found in (study(toy), study(toy, exact=True, values=(0.01, 0.005))):
+    for found in (study(toy), study(toy, exact=True, step_size=[0.01, 0.005])):
         assert_well_shown(found)
-        assert len(repr(found).splitlines()) == 2 + 4 + sum(bool(one.message) for one in found.fields)
-    assert repr(found["sgd"]).startswith("FieldOrder(sgd, order 2.9")
+        ladder = found.ladder()
+        assert_well_shown(ladder)
+        assert len(repr(found).splitlines()) == 2 + 4 + sum(bool(one.message) for one in ladder.fields)
+        assert len(repr(ladder).splitlines()) == 1
+    assert repr(ladder["sgd"]).startswith("FieldOrder(sgd, order 2.9")
     poor = study(toy, trajectories=2)
     assert "no fit" in poor._repr_html_()
-    assert "In parentheses" in poor._repr_html_()
+    assert "below two standard errors" in poor.ladder()._repr_html_()
+
+
+def test_studies_over_grids(toy):
+    """A line for each field of each ladder; without a ladder, distances alone."""
+    found = study(toy, epochs=[1, 2])
+    assert_well_shown(found)
+    assert repr(found).startswith("Study(step_size (3) x epochs (2); fields gradient, ")
+    orders, points, about = found.tables()
+    assert orders.columns[:3] == ("epochs", "flow", "order")
+    assert [row[:2] for row in orders.rows] == [
+        (epochs, field) for epochs in ("1", "2") for field in found.fields
+    ]
+    assert [row[:2] for row in points.rows[:2]] == [("0.01", "1"), ("0.01", "2")]
+    assert dict(about.rows)["step_size"] == "0.01, 0.005, 0.0025"
+    flat = mcsgd.study(toy, START, mcsgd.Settings(0.01), {"sampling": ["random-order", "full-batch"]})
+    assert_well_shown(flat)
+    assert [len(table.rows) for table in flat.tables()[:-1]] == [2]
 
 
 def test_orders_that_are_not_known():

@@ -81,8 +81,8 @@ def test_reads_a_file_with_defaults_filled_in(tmp_path):
         ("sgd.schedule", [1.0] * 7, "sgd.schedule: must hold a factor for each of the"),
         ("problem.gradient_penalty", -1, "problem.gradient_penalty: must be >= 0, got -1"),
         ("flow.fields", "sgd", "flow.fields: must be a list of names, got 'sgd'"),
-        ("study.values", [0.1, -1], "study.values[1]: must be > 0, got -1"),
-        ("study.valeus", [0.1, 0.2], "study.valeus: unknown key, did you mean values?"),
+        ("study.vary", {"step_size": [0.1, -1]}, "study.vary.step_size[1]: must be > 0, got -1"),
+        ("study.vray", {"step_size": [0.1, 0.2]}, "study.vray: unknown key, did you mean vary?"),
         ("study", 3, "study: must be a section, got 3"),
         ("flow.field", ["sgd"], "flow.field: unknown key, did you mean fields?"),
         ("start.value", [1.0], "start.value: must be one number for each parameter of shape (2), got shape (1,)"),
@@ -266,19 +266,17 @@ def test_run_writes_cloud_and_flows(tmp_path):
     assert again.provenance["environment"]["workers"] >= 1
 
 
-def test_a_ladder_is_kept_and_does_not_change_the_run():
-    tables = changed("study", {"rungs": 2})
+def test_a_study_section_is_kept_and_does_not_change_the_run():
+    tables = changed("study", {"vary": {"step_size": {"rungs": 2}}})
     experiment = Experiment.from_tables(tables)
-    assert experiment.study == {
-        "vary": "step_size",
-        "values": [0.02, 0.01],
-        "fixed_time": False,
-        "exact": "auto",
-    }
+    table = {"vary": {"step_size": [0.02, 0.01]}, "fixed_time": False, "exact": "auto"}
+    assert experiment.grid.as_table() == table
     run, plain = experiment.run(), Experiment.from_tables(TOY).run()
     assert run.cloud.fingerprint == plain.cloud.fingerprint
-    assert run.experiment["study"] == experiment.study
+    assert run.experiment["study"] == table
     assert "study" not in plain.experiment
+    with pytest.raises(InputError, match="study: is needed: a section with vary"):
+        Experiment.from_tables(TOY).study()
 
 
 def test_nothing_is_computed_if_the_output_cannot_be(tmp_path):

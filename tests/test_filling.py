@@ -325,7 +325,7 @@ def test_killed_at_random_times(tmp_path):
     script = Path(__file__).with_name("kill_and_resume.py")
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, script, tmp_path, "50"],
+        [sys.executable, script, tmp_path, "50", "run"],
         capture_output=True,
         text=True,
         check=False,

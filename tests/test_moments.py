@@ -9,7 +9,7 @@ from same import assert_same
 from mcsgd.comparison import compare
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.experiment import Experiment
-from mcsgd.moments import EnsembleMoments, Moments, MomentsTree, Node
+from mcsgd.moments import BINS, Bins, EnsembleMoments, Moments, MomentsTree, Node
 from mcsgd.plots import cloud_picture
 from mcsgd.problems import Quadratic
 from mcsgd.rows import Rows
@@ -42,6 +42,32 @@ def test_merged_parts_are_the_whole(cuts):
     assert merged.count == 200
     np.testing.assert_allclose(merged.mean, rows.mean(axis=0), rtol=1e-15)
     np.testing.assert_allclose(merged.covariance, exact.astype(float), rtol=1e-7)
+
+
+@pytest.mark.parametrize("per_unit", [1, 2])
+@pytest.mark.parametrize("cuts", [[0, 600], [0, 4, 40, 600], [0, 298, 300, 600]])
+def test_bins_are_means_of_every_so_many_units(cuts, per_unit):
+    rng = np.random.default_rng(0)
+    rows = rows_of(3 + 1e-8 * rng.normal(size=(600, 2)))
+    parts = [EnsembleMoments.of(rows.part(a, b), np.ones(2), per_unit, True).bins for a, b in pairwise(cuts)]
+    found = parts[0]
+    for part in parts[1:]:
+        found = found.merged(part)
+    units = rows.endpoints.reshape(-1, per_unit, 2).mean(axis=1) - 1
+    assert found.count.tolist() == [len(units[i::BINS]) for i in range(BINS)]
+    expected = [units[i::BINS].mean(axis=0) for i in range(BINS)]
+    np.testing.assert_allclose(found.mean - 2, np.array(expected) - 2, atol=2e-15)
+
+
+def test_bins_of_units_that_finished():
+    endpoints = np.arange(300.0)[:, None]
+    endpoints[[3, 130, 131, 259]] = np.nan
+    bins = EnsembleMoments.of(rows_of(endpoints), np.zeros(1), 1, True).bins
+    assert bins.count[[0, 2, 3, 43, 44]].tolist() == [3, 2, 0, 3, 2]
+    assert bins.mean[[0, 2, 3, 44], 0].tolist() == [128.0, 130.0, 0.0, 108.0]
+    none = Bins.of(np.empty((0, 1)), np.empty(0, np.int64))
+    assert_same(bins.merged(none), bins)
+    assert_same(none.merged(bins), bins)
 
 
 def test_empty_and_single():
@@ -149,10 +175,8 @@ def test_tree_against_the_whole():
 
 # Runs ----------------------------------------------------------------------------------------------
 
-KEPT = [design for design in DESIGNS if design != "control-variate"]  # which needs the cloud
 
-
-@pytest.mark.parametrize("design", KEPT)
+@pytest.mark.parametrize("design", DESIGNS)
 def test_against_the_cloud(toy, design):
     settings = Settings(0.05, epochs=2, trajectories=504, design=design, paths=2)
     cloud = simulate(toy, START, settings)
@@ -176,7 +200,7 @@ def test_bytes_do_not_depend_on_workers(toy, design):
         assert_same(one.moments, other.moments)
 
 
-@pytest.mark.parametrize("design", KEPT)
+@pytest.mark.parametrize("design", DESIGNS)
 def test_file(toy, tmp_path, design):
     settings = Settings(0.05, trajectories=312, design=design)
     kept = simulate(toy, START, settings, path=tmp_path / "run.h5", keep_cloud=False)
@@ -201,7 +225,7 @@ def diverging(design):
     return problem, Settings(0.5, 2, 240, sampling="with-replacement", design=design)
 
 
-@pytest.mark.parametrize("design", KEPT)
+@pytest.mark.parametrize("design", [design for design in DESIGNS if design != "control-variate"])
 @pytest.mark.parametrize("several", [False, True])
 def test_bits_with_diverged_trajectories(design, several, monkeypatch):
     """Cloud and moments alone; in one leaf, and in several."""

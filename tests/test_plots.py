@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from mcsgd.comparison import compare
 from mcsgd.epochs import compare_by_epoch
 from mcsgd.errors import DivergedError, InputError, MissingExtraError, OutputExistsError
-from mcsgd.ladders.ladder import study
 from mcsgd.plots import (
     PICTURES,
     check_picture,
@@ -30,6 +29,7 @@ from mcsgd.projection import main_axes, picture_plane
 from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
+from mcsgd.studies.measuring import study
 from mcsgd.theory import default_fields, integrate, predicted_covariance
 
 
@@ -126,7 +126,8 @@ def test_matplotlib_is_an_extra(monkeypatch):
 
 def make_study(**options):
     toy = ScalarFactorization([1.0, 0.5, 2.0, 1.5], [0.6, 1.0, 0.2, 0.9])
-    return study(toy, [1.2, 0.7], Settings(0.01, trajectories=100), values=[0.01, 0.005, 0.0025], **options)
+    vary = {"step_size": [0.01, 0.005, 0.0025]} | options.pop("more", {})
+    return study(toy, [1.2, 0.7], Settings(0.01, trajectories=100), vary, **options)
 
 
 def test_orders(tmp_path):
@@ -135,19 +136,31 @@ def test_orders(tmp_path):
     figure = plot_orders(found)
     (axes,) = figure.axes
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == [f"{one.field}: order {one.order_text}" for one in found.fields]
+    fields = found.ladder().fields
+    assert labels == [f"{one.field}: order {one.order_text}" for one in fields]
     slopes = [text.get_text() for text in axes.texts]
-    assert slopes == [f"{slope:.2f}" for one in found.fields for slope in one.slopes]
+    assert slopes == [f"{slope:.2f}" for one in fields for slope in one.slopes]
     assert (axes.get_xscale(), axes.get_yscale(), axes.get_xlabel()) == ("log", "log", "step size")
     save_picture(figure, tmp_path / "orders.svg")
     assert (tmp_path / "orders.svg").stat().st_size > 5000
 
 
 def test_an_order_known_exactly_is_written_short():
-    found = make_study()
+    from matplotlib.figure import Figure
+
+    found = make_study().ladder()
     exact = replace(found, fields=tuple(replace(one, order=2.0, order_error=1e-5) for one in found.fields))
-    labels = [text.get_text() for text in plot_orders(exact).legends[0].get_texts()]
+    _, labels = draw_orders(Figure().subplots(), exact).get_legend_handles_labels()
     assert labels == [f"{one.field}: order 2.00" for one in found.fields]
+
+
+def test_a_panel_for_each_ladder(tmp_path):
+    found = make_study(more={"epochs": [1, 2]}, exact=False)
+    figure = plot_orders(found)
+    assert [axes.get_title() for axes in figure.axes] == ["epochs 1", "epochs 2"]
+    save_picture(figure, tmp_path / "orders.png")
+    with pytest.raises(InputError, match="study: must have 1 to 12 ladders to draw, got 13"):
+        plot_orders(make_study(more={"epochs": list(range(1, 14))}, exact=False, fields=["gradient"]))
 
 
 def test_orders_with_rungs_below_the_noise(tmp_path):
@@ -155,7 +168,7 @@ def test_orders_with_rungs_below_the_noise(tmp_path):
     figure = plot_orders(found)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "second-order: no fit" in labels
-    assert len(figure.axes[0].texts) == sum(np.isfinite(one.slopes).sum() for one in found.fields)
+    assert len(figure.axes[0].texts) == sum(np.isfinite(one.slopes).sum() for one in found.ladder().fields)
     figure.canvas.draw()
 
 
@@ -166,7 +179,7 @@ def test_drawing_into_axes_of_ones_own():
     one, two, three = figure.subplots(1, 3)
     assert draw_whole(one, run) is one
     assert draw_near(two, run) is two
-    assert draw_orders(three, make_study(), slopes=False) is three
+    assert draw_orders(three, make_study().ladder(), slopes=False) is three
     assert not three.texts
     assert one.get_xlabel() == two.get_xlabel() == "parameter 0"
     figure.canvas.draw()

@@ -39,6 +39,15 @@ def test_the_rate_is_that_of_this_process(lines):
     ]
 
 
+def test_work_that_is_not_counted_in_trajectories(caplog):
+    caplog.set_level(logging.INFO, logger="mcsgd")
+    times = iter([0.0, 40.0])
+    log = LogLines(counted=False, clock=lambda: next(times))
+    for done in (0, 10**12):
+        log(done, 4 * 10**12)
+    assert caplog.messages == ["25 %, 2.0 min left"]
+
+
 def test_nothing_of_short_work(lines):
     assert lines([(0, 1), (10, 20), (29.9, 50)], total=50) == []
 

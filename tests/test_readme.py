@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import typer.main
 from named import NAME, exists
@@ -22,6 +23,7 @@ from typer.testing import CliRunner
 import mcsgd
 from mcsgd.cli import app
 from mcsgd.designs import set_size
+from mcsgd.plots import PICTURES, STUDY_PICTURES
 from mcsgd.schemes import DESIGNS, SAMPLINGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,6 +135,10 @@ def test_every_block_in_turn(tmp_path, monkeypatch, capsys):
         RUN[block.language](block, names)
     assert names["run"]["endpoints"].shape == (10_000, 3)
     names["run"].close()
+    with names["study"], names["orders"]:
+        assert names["distance"].dims == ("step_size", "start_seed")
+        np.testing.assert_array_equal(names["distance"], mcsgd.load_study("study.h5").distance[:, 0, :, 2])
+        assert names["orders"].dims == ("sampling", "start_seed", "field")
     assert "is compatible with second-order" in capsys.readouterr().out
 
 
@@ -206,6 +212,7 @@ def test_tables_name_what_there_is():
     sizes = re.findall(r"(\d+) for m = (\d+)", TEXT)
     assert [int(size) for size, _ in sizes] == [set_size(int(m)) for _, m in sizes] != []
     gallery = {path.stem for path in (ROOT / "scripts" / "gallery").glob("*.py")}
+    assert first_column("Pictures and pages") == [*PICTURES, *STUDY_PICTURES]
     assert set(first_column("Gallery")) == gallery - {"paper", "run", "setups"}
 
 

@@ -1,5 +1,6 @@
 import json
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.storage.read import load
+from mcsgd.storage.studies import load_study
 
 VALUES = {
     "text": 'quote " backslash \\ tab \t newline \n bell \x07 DEL \x7f umlaut ü and ∇',
@@ -63,7 +65,11 @@ def test_a_run_of_data_and_with_a_study(tmp_path, pytestconfig):
     """Sizes that follow from the data are not in it, nor the ladder, which is not part of a run."""
     data = pytestconfig.rootpath / "data"
     experiment = Experiment.read(data / "breast_cancer.toml")
-    tables = {**experiment.tables, "ensemble": {"trajectories": 4}, "study": {"rungs": 2}}
+    tables = {
+        **experiment.tables,
+        "ensemble": {"trajectories": 4},
+        "study": {"vary": {"step_size": {"rungs": 2}}},
+    }
     run = Experiment.from_tables(tables, data).run()
     text = experiment_text(run)
     assert set(tomllib.loads(text)) == {"problem", "start", "sgd", "ensemble", "flow"}
@@ -73,6 +79,37 @@ def test_a_run_of_data_and_with_a_study(tmp_path, pytestconfig):
     again = Experiment.from_tables(tomllib.loads(text), data).run()
     assert again.cloud.fingerprint == run.cloud.fingerprint
     assert json.loads(json.dumps(run.provenance))["parameters"]["problem"]["examples"] == 569
+
+
+@pytest.mark.parametrize(
+    ("sampling", "more"),
+    [
+        (["random-order", "full-batch"], {}),
+        (["random-order", "with-replacement"], {}),
+        (["random-order", "shuffle-once"], {"flow": {"fields": ["gradient", "sgd"]}}),
+    ],
+)
+def test_a_study(sampling, more, tmp_path):
+    """The same points and means, to the same flows, which each point may have its own of."""
+    tables = {
+        "problem": {"kind": "scalar-factorization", "x": [1.0, 0.5], "y": [0.6, 1.0]},
+        "start": {"kind": "normal", "scale": 0.5},
+        "sgd": {"step_size": 0.02},
+        "ensemble": {"trajectories": 20},
+        "study": {
+            "vary": {"step_size": {"rungs": 2}, "start_seed": [1, 2], "sampling": sampling},
+            "fixed_time": True,
+            "exact": False,
+        },
+    } | more
+    found = Experiment.from_tables(tables).study(tmp_path / "study.h5")
+    text = experiment_text(load_study(tmp_path / "study.h5"))
+    again = Experiment.from_tables(tomllib.loads(text)).study()
+    assert again.as_dict() == found.as_dict()
+    with pytest.raises(
+        InputError, match=r"study: must come from an experiment file, got one of mcsgd\.study"
+    ):
+        experiment_text(replace(found, experiment={}))
 
 
 def test_a_custom_problem(tmp_path):
@@ -97,8 +134,8 @@ def test_a_run_from_python_has_no_file(toy, tmp_path):
             experiment_text(run)
 
 
-def test_settings_as_python(toy):
+def test_settings_as_python():
     settings = Settings(0.1, trajectories=4, schedule=[1.0], design="reversed-pairs", snapshots=[1])
-    text = settings_text(Run(simulate(toy, [1.0, 2.0], settings)))
+    text = settings_text(settings)
     assert text.startswith("settings = mcsgd.Settings(step_size=0.1, ")
     assert eval(text.removeprefix("settings = mcsgd.")) == settings

@@ -3,7 +3,12 @@
 import atexit
 import gc
 
-from mcsgd.cli import file_commands, report_commands, theory_commands  # noqa: F401 - add their commands
+from mcsgd.cli import (  # noqa: F401 - add their commands
+    file_commands,
+    report_commands,
+    study_command,
+    theory_commands,
+)
 from mcsgd.cli.commands import app
 
 __all__ = ["app", "main"]

@@ -13,6 +13,7 @@ from mcsgd.cli.errors import reported
 
 if TYPE_CHECKING:
     from mcsgd.run import Run
+    from mcsgd.studies.study import Study
 
 app = typer.Typer(
     help="Monte Carlo trajectories of shuffled minibatch SGD, compared with its modified gradient flows.",
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A file written by mcsgd run.")]
+AnyFile = Annotated[Path, typer.Argument(metavar="FILE.h5", help="A file written by mcsgd run, or study.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Confidence = Annotated[float, typer.Option(help="Of the intervals and the tests.")]
 
@@ -99,36 +101,43 @@ def warmup(
 @app.command()
 @reported
 def compare(
-    path: RunFile,
+    path: AnyFile,
     confidence: Confidence = 0.95,
     coordinates: Annotated[bool, typer.Option("--coordinates", help="Print every coordinate.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a run's mean endpoint with its flows, again."""
-    from mcsgd.storage.read import load
+    """Compare a run's mean endpoint with its flows, again; of a study, all of them."""
+    from mcsgd.comparison import check_confidence
+    from mcsgd.storage.studies import load_any
+    from mcsgd.studies.study import Study
 
-    _print_verdict(load(path), confidence, as_json, coordinates)
+    check_confidence(confidence)
+    found = load_any(path)
+    if isinstance(found, Study):
+        print_study(found, confidence, as_json)
+    else:
+        _print_verdict(found, confidence, as_json, coordinates)
 
 
 @app.command()
 @reported
 def info(
-    path: RunFile,
+    path: AnyFile,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print its experiment file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is in a run's file."""
+    """Say what is in a run's file, or a study's."""
     from mcsgd.cli import tables
     from mcsgd.rerun import experiment_text
-    from mcsgd.storage.read import load
+    from mcsgd.storage.studies import load_any
 
-    run = load(path)
+    found = load_any(path)
     if as_toml:
-        typer.echo(experiment_text(run), nl=False)
+        typer.echo(experiment_text(found), nl=False)
     elif as_json:
-        typer.echo(json.dumps(tables.contents(run), indent=2))
+        typer.echo(json.dumps(tables.contents(found), indent=2))
     else:
-        tables.show_contents(path, run)
+        tables.show_contents(path, found)
 
 
 @app.command()
@@ -154,6 +163,16 @@ def problems(
         typer.echo(json.dumps({name: list(arguments) for name, arguments in listed.items()}, indent=2))
     else:
         tables.show_problems(listed)
+
+
+def print_study(study: Study, confidence: float, as_json: bool) -> None:
+    """Print a study, as JSON or in tables."""
+    from mcsgd.cli import tables
+
+    if as_json:
+        typer.echo(json.dumps(study.as_dict(confidence), indent=2))
+    else:
+        tables.show_study(study, confidence)
 
 
 def _print_verdict(run: Run, confidence: float, as_json: bool, coordinates: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mcsgd.cli.commands import RunFile, app
+from mcsgd.cli.commands import AnyFile, RunFile, app
 from mcsgd.cli.errors import FAILED, reported
 
 
@@ -47,8 +47,8 @@ def merge(
 
 @app.command()
 @reported
-def verify(path: RunFile) -> None:
-    """Read every byte of a run's file, and compute its statistics again; exit code 1 if it is damaged."""
+def verify(path: AnyFile) -> None:
+    """Read every byte of a run's or a study's file, and compute its statistics again; 1 if it is damaged."""
     from mcsgd.storage.verify import verify
 
     found = verify(path)

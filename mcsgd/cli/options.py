@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from mcsgd.errors import InputError
 from mcsgd.stopping import StopRules
 
-__all__ = ["parse_task", "stop_rules"]
+__all__ = ["parse_task", "stop_rules", "study_rules"]
 
 
 def parse_task(text: str | None, engine: str) -> tuple[int, int] | None:
@@ -34,3 +35,20 @@ def stop_rules(standard_error: float | None, minutes: float | None) -> StopRules
         return StopRules(standard_error, None if minutes is None else 60 * minutes)
     except InputError as error:
         raise error.located({"seconds": "time_limit"}) from None
+
+
+def study_rules(minutes: float | None, engine: str, output: Path | None) -> StopRules | None:
+    """Return the rules by which a study ends early, if any.
+
+    Raises
+    ------
+    InputError
+        If the time is wrong, or something needs an output and there is none.
+    """
+    needing = {"time_limit": minutes is not None, "engine": engine != "local"}
+    issues = [
+        (name, "needs an output, where what is done is kept") for name, given in needing.items() if given
+    ]
+    if output is None and issues:
+        raise InputError(issues)
+    return None if minutes is None else stop_rules(None, minutes)

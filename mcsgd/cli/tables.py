@@ -16,14 +16,18 @@ from mcsgd.comparison import coordinate_table
 from mcsgd.display import Table, number
 from mcsgd.findings import Findings
 from mcsgd.flow import Flow
-from mcsgd.ladders.result import FieldOrder, Study
-from mcsgd.run import Run, provenance_table, settings_table
+from mcsgd.run import Run, provenance_rows, provenance_table, settings_table
+from mcsgd.studies.axes import where_text
+from mcsgd.studies.study import Study
+from mcsgd.studies.tables import about_means, points_table, studied_table
 
 if TYPE_CHECKING:
     from mcsgd.advisor.pilots import Advice
     from mcsgd.exact import ExactAnswer
 
 MOST_COORDINATES = 20  # that are printed unasked
+WIDE = 200
+"""Columns of a study where lines go to no terminal, which would break them."""
 
 
 def show_findings(found: Findings, coordinates: bool = False) -> None:
@@ -131,35 +135,29 @@ def _count(n: int) -> str:
     return str(n) if n < 1e7 else f"{n:.2e}"
 
 
-def show_study(study: Study) -> None:
-    """Print for each field a line for each rung, and the fitted orders."""
-    console = Console(highlight=False)
-    for one in study.fields:
-        console.print(f"Distance of the mean endpoint to the {one.field} flow")
-        console.print(_ladder(study, one))
-    exact = sum(method != "Monte Carlo" for method in study.methods)
-    means = f"{exact} of {len(study.methods)} means are exact"
-    if exact < len(study.methods):
-        means += f", the others over {study.trajectories} trajectories each"
-    about = f"Orders in the {study.size_name}, with {100 * study.confidence:g}% intervals; {means}"
-    for line in (about, *str(study).splitlines()):
+def show_study(study: Study, confidence: float) -> None:
+    """Print distances, slopes and orders: of one ladder, each rung; of a grid, each point and each ladder."""
+    console, ladders = Console(highlight=False), study.ladders(confidence)
+    if not console.is_terminal:
+        console.width = WIDE
+    show(console, *(ladders[0].tables() if len(ladders) == 1 else [points_table(study)]))
+    about = about_means(study)
+    if ladders:
+        about = f"Orders in the {ladders[0].size_name}, with {100 * confidence:g}% intervals; {about}"
+    lines = [about]
+    for ladder in ladders:
+        lines += [f"At {where_text(ladder.where)}:"] if ladder.where else []
+        lines += str(ladder).splitlines()
+    for line in lines:
         console.print(line, soft_wrap=not console.is_terminal)
 
 
-def _ladder(study: Study, one: FieldOrder) -> rich.table.Table:
-    table = table_of(study.vary, "m eps λ", "distance", "±", "slope", "±", "left out", right=5)
-    slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
-    for index, value in enumerate(study.values):
-        cells = [number(study.range_numbers[index], 2)]
-        cells += [number(one.distance[index], 4), number(one.standard_error[index], 1)]
-        cells += ["-" if math.isnan(slopes[index]) else f"{slopes[index]:.3f}"]
-        cells += [number(errors[index], 1)]
-        table.add_row(f"{value:g}", *cells, one.left_out[index])
-    return table
+def contents(found: Run | Study) -> dict[str, Any]:
+    """Return what is in a run's or a study's file, arrays aside, as plain JSON."""
+    return _study_contents(found) if isinstance(found, Study) else _run_contents(found)
 
 
-def contents(run: Run) -> dict[str, Any]:
-    """Return what is in a run's file, arrays aside, as plain JSON."""
+def _run_contents(run: Run) -> dict[str, Any]:
     cloud = run.cloud
     return {
         "experiment": dict(run.experiment),
@@ -177,11 +175,26 @@ def contents(run: Run) -> dict[str, Any]:
     }
 
 
-def show_contents(path: Path, run: Run) -> None:
-    """Print what is in a run's file, in short."""
-    console = Console(highlight=False)
-    rows = [*settings_table(run).rows, *provenance_table(run).rows]
-    show(console, Table(str(path), (), rows))
+def _study_contents(study: Study) -> dict[str, Any]:
+    return {
+        "experiment": dict(study.experiment),
+        "axes": {axis.name: list(axis.values) for axis in study.axes},
+        "points": len(study.points),
+        "exact": int((study.count == 0).sum()),
+        "trajectories": int(study.count.sum()),
+        "fields": list(study.fields),
+        "warnings": list(study.warnings),
+        "provenance": dict(study.provenance),
+    }
+
+
+def show_contents(path: Path, found: Run | Study) -> None:
+    """Print what is in a run's or a study's file, in short."""
+    if isinstance(found, Study):
+        rows = [*studied_table(found).rows, *provenance_rows(found.provenance)]
+    else:
+        rows = [*settings_table(found).rows, *provenance_table(found).rows]
+    show(Console(highlight=False), Table(str(path), (), rows))
 
 
 def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The commands about an experiment that write no run: exact answers, advice, minima, terms, studies."""
+"""The commands about an experiment that write nothing: exact answers, advice, minima, terms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mcsgd.cli.commands import AsJson, Confidence, app
+from mcsgd.cli.commands import AsJson, app
 from mcsgd.cli.errors import reported
 
 
@@ -136,41 +136,6 @@ def decompose(
         typer.echo(json.dumps(theory_report.decomposition_contents(parts, flow), indent=2))
     else:
         theory_report.show_decomposition(parts, flow)
-
-
-@app.command()
-@reported
-def study(
-    experiment: Annotated[
-        Path, typer.Argument(metavar="EXPERIMENT.toml", help="An experiment file with a [study] section.")
-    ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PICTURE", help="A .png, .pdf or .svg to draw.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
-    confidence: Confidence = 0.95,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Measure how the distance to each flow falls over a ladder of step sizes, say: local slopes, orders."""
-    from mcsgd.cli import tables
-    from mcsgd.errors import InputError
-    from mcsgd.experiment import Experiment
-    from mcsgd.ladders.ladder import study as measure
-    from mcsgd.plots import check_picture, plot_orders, save_picture
-
-    target = None if output is None else check_picture(output)
-    given = Experiment.read(experiment)
-    if not given.study:
-        raise InputError([("study", "is needed: a section with values, or rungs")])
-    run = {"confidence": confidence, "workers": workers, "progress": not quiet}
-    found = measure(given.problem, given.start, given.settings, fields=given.fields, **{**given.study, **run})
-    if target is not None:
-        save_picture(plot_orders(found), target)
-    if as_json:
-        typer.echo(json.dumps(found.as_dict(), indent=2))
-    else:
-        tables.show_study(found)
 
 
 def _effect(text: str) -> float | list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
-from mcsgd.errors import DivergedError, Issue
+from mcsgd.errors import DivergedError, InputError, Issue
 from mcsgd.exact.answer import ExactAnswer
 from mcsgd.exact.draws import DRAWS
 from mcsgd.exact.method import Cost, Method
@@ -23,7 +23,7 @@ from mcsgd.machine import memory_bytes
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import Settings
 
-__all__ = ["exact_mean"]
+__all__ = ["exact_mean", "feasible_method"]
 
 METHODS = (TRAJECTORY, RECURRENCE, DRAWS, SUBSETS, TREE)
 
@@ -85,7 +85,7 @@ def exact_mean(problem: Problem, start: ArrayLike, settings: Settings, max_steps
     checks.attempt(lambda: settings.check_with(problem))
     checks.done()
     target = settings.partition(problem)
-    method = _choose(target, w0, settings, budget)
+    method = _choose(problem, w0, settings, budget)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, covariance = method.solve(target, w0, settings)
     if not (np.abs(mean).max() < LARGEST and np.isfinite(covariance).all()):
@@ -94,25 +94,41 @@ def exact_mean(problem: Problem, start: ArrayLike, settings: Settings, max_steps
     return ExactAnswer(mean, covariance, method.name, count, settings.epochs)
 
 
+def feasible_method(problem: Problem, settings: Settings, max_steps: float) -> tuple[Method, Cost] | None:
+    """Return the method that `exact_mean` would use, and what it needs; None if it would refuse."""
+    target = settings.partition(problem)
+    memory, fitting = MEMORY_SHARE * memory_bytes(), []
+    for method in METHODS:
+        if _obstacle(method, target, settings) is None:
+            cost = method.cost(target, settings)
+            if cost.steps <= max_steps and cost.memory <= memory:
+                fitting.append((method, cost))
+    return min(fitting, key=lambda pair: pair[1].steps) if fitting else None
+
+
 def _choose(problem: Problem, start: Array, settings: Settings, budget: float) -> Method:
     """Return the method of least cost that fits; or say of every method why it does not."""
-    checks, fitting = Checks(), []
-    memory = MEMORY_SHARE * memory_bytes()
+    found = feasible_method(problem, settings, budget)
+    if found is not None:
+        return found[0]
+    checks, memory = Checks(), MEMORY_SHARE * memory_bytes()
+    target = settings.partition(problem)
     for method in METHODS:
-        issue = method.obstacle(problem, settings)
-        if issue is None and settings.extras and method is not TRAJECTORY:
-            name = settings.extras[0]
-            issue = Issue(name, f"must be left at its default, got {getattr(settings, name)!r}")
+        issue = _obstacle(method, target, settings)
         if issue is None:
-            cost = method.cost(problem, settings)
-            if cost.steps <= budget and cost.memory <= memory:
-                fitting.append((cost.steps, method))
-                continue
-            issue = _too_costly(method, cost, problem, start, budget, memory)
+            cost = method.cost(target, settings)
+            issue = _too_costly(method, cost, target, start, budget, memory)
         checks.fail(issue.argument, f"{issue.message} (for the exact method {method.name})")
-    if not fitting:
-        checks.done()
-    return min(fitting, key=lambda pair: pair[0])[1]
+    raise InputError(checks.issues)
+
+
+def _obstacle(method: Method, problem: Problem, settings: Settings) -> Issue | None:
+    """Return what keeps a method from being used, its cost aside."""
+    issue = method.obstacle(problem, settings)
+    if issue is None and settings.extras and method is not TRAJECTORY:
+        name = settings.extras[0]
+        issue = Issue(name, f"must be left at its default, got {getattr(settings, name)!r}")
+    return issue
 
 
 def _too_costly(

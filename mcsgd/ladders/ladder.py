@@ -1,229 +1,171 @@
 """The order of modified flows, measured over a ladder of one setting.
 
 Theory says of each flow how fast its distance to the mean endpoint falls with the step size: |mean - flow| ~
-eps^p. A study measures the distance at several rungs, the slopes between neighbours, and fits p.
+eps^p. A ladder has the distance at several rungs, the slopes between neighbours, and fits p.
 
 All rungs have the same seed: trajectory i draws the same orders in all of them, as long as there are as many
 batches and epochs. The noise of neighbouring rungs is then nearly the same but for its size, and cancels
-in their slope. From a kept cloud its covariance is estimated, of the independent units' deviations along each
-rung's difference, whatever the ladder varies; of moments alone it is not known and taken as none, which
-makes the errors of slopes too large rather than too small. Noise across the difference, which is small
-where the distance can be used, is always taken as independent.
+in their slope. Its covariance is estimated from the means of bins of units (`mcsgd.moments.Bins`), whatever
+the ladder varies. Noise across the difference, which is small where the distance can be used, is taken as
+independent.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from mcsgd.checks import Checks
-from mcsgd.ensemble import Array
-from mcsgd.errors import McsgdWarning
-from mcsgd.ladders.fit import fit_order, local_slopes
-from mcsgd.ladders.points import BELOW, Point, covariance_of, mean_endpoint, point_of
-from mcsgd.ladders.result import FieldOrder, Study
-from mcsgd.ladders.rungs import VARIED, Rung, exact_choice, make_rungs
-from mcsgd.machine import available_cores
-from mcsgd.problems.base import Problem
-from mcsgd.progress import Progress, shown
+from mcsgd.ladders.fit import Array, OrderFit, fit_order, local_slopes
+from mcsgd.ladders.gaps import BELOW, Gap, covariance_of
+from mcsgd.ladders.result import FieldOrder, Ladder
 from mcsgd.schemes import ORDERED
 from mcsgd.settings import Settings
-from mcsgd.theory import FIELDS, default_fields, integrate, largest_curvature
 
-__all__ = ["Study", "study"]
+__all__ = ["Rung", "make_ladder", "range_warnings"]
 
 SURE = 4.0
 """Standard errors that make sure of a rung."""
+SETTLED = 0.05
+"""Slopes that differ by no more may go up and down."""
+FAR = 0.5
+"""Of an order, from the local slopes; and the most that its error may be of what the series leaves open."""
 ASYMPTOTIC, USELESS = 0.3, 3.0
+MOST_NAMED = 8
 
 
-def study(
-    problem: Problem,
-    start: ArrayLike,
-    settings: Settings,
-    vary: str = "step_size",
-    values: Sequence[float] = (),
-    fields: Iterable[str] | None = None,
-    fixed_time: bool = False,
-    exact: bool | str = "auto",
-    confidence: float = 0.95,
-    workers: int | None = None,
-    progress: bool | Progress = False,
-) -> Study:
-    """Measure how the distance of the mean endpoint to each flow falls over a ladder of one setting.
+@dataclass(frozen=True, eq=False)
+class Rung:
+    """One point of a ladder; see `Ladder`. `gaps` are by field."""
 
-    Parameters
-    ----------
-    problem : Problem
-    start : (d,)
-    settings : Settings
-        Of all rungs, but for what varies. Snapshots and paths are not kept.
-    vary : {"step_size", "epochs", "batch_size", "substeps", "momentum"}
-    values : sequence of float
-        Two or more, ascending or descending.
-    fields : sequence of str, optional
-        Keys of `mcsgd.theory.FIELDS`; by default those that theory has for the settings.
-    fixed_time : bool
-        Keep epochs * m * eps: smaller steps get more epochs, more epochs smaller steps, smaller batches
-        smaller steps.
-    exact : {"auto", True, False}
-        Whether means are those over all orders (`mcsgd.exact_mean`); "auto": in those rungs where that takes
-        at most 1e7 gradient steps. Their error is the flow's accuracy alone.
-    confidence : float
-        Of the fitted orders' intervals.
-    workers : int, optional
-        As in `simulate`.
-    progress : bool or callable
-        As in `simulate`, with the trajectories of all rungs.
+    value: float
+    size: float
+    range_number: float
+    method: str
+    settings: Settings
+    gaps: Mapping[str, Gap]
 
-    Returns
-    -------
-    Study
-        Rungs below two standard errors are named, and not in the fit; nor are those where a trajectory
-        diverged. Where fewer than two are left there is no fit. By chance, a rung of nothing but noise stands
-        out by two standard errors in one of 20 to 40 studies, and with it its neighbours, whose noise is
-        the same.
 
-    Raises
-    ------
-    InputError
-        With all that is wrong; of exact=True, if a rung has no exact method.
+def make_ladder(
+    vary: str,
+    size_name: str,
+    where: Mapping[str, Any],
+    rungs: Sequence[Rung],
+    fields: Iterable[str],
+    confidence: float,
+) -> Ladder:
+    """Return the slopes and orders over a ladder.
 
-    Warns
-    -----
-    McsgdWarning
-        Where m eps lambda_max leaves the asymptotic range, and what `integrate` warns of.
+    Rungs below two standard errors are named, and not in the fit; nor are those where a trajectory diverged.
+    Where fewer than two are left, or slopes have not settled, there is no order. By chance, a rung of nothing
+    but noise stands out by two standard errors in one of 20 to 40 ladders, and with it its neighbours, whose
+    noise is the same.
 
-    Examples
-    --------
-    >>> import mcsgd
-    >>> problem = mcsgd.problems.ScalarFactorization(x=[1.0, 2.0, 0.5], y=[0.6, 0.6, 0.6])
-    >>> steps = [0.004, 0.002, 0.001]
-    >>> found = mcsgd.study(problem, [1.0, 0.5], mcsgd.Settings(0.004), values=steps)
-    >>> {one.field: round(one.order, 1) for one in found.fields}
-    {'gradient': 2.0, 'gd': 2.0, 'sgd': 3.0, 'second-order': 4.0}
+    `fields` are in the order of their accuracy.
     """
-    checks = Checks()
-    w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
-    threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)
-    checks.number("confidence", confidence, above=0, at_most=1 - 1e-12)
-    exactly = exact_choice(checks, "exact", exact)
-    chosen = [checks.choice(f"fields[{i}]", name, FIELDS) for i, name in enumerate(fields or ())]
-    own = Checks()
-    rungs = make_rungs(own, problem, settings, vary, values, fixed_time)
-    checks.issues += own.issues
-    checks.done()
-    names = tuple(dict.fromkeys(chosen)) if fields is not None else default_fields(problem, settings)
-    points, methods, caught = _measure(rungs, w0, names, exactly, threads, progress)
-    range_numbers = np.array([_range_number(rung, w0) for rung in rungs])
-    said = list(dict.fromkeys([*caught, *_range_warnings(vary, rungs, range_numbers)]))
-    for text in said:
-        warnings.warn(text, McsgdWarning, stacklevel=2)
-    sizes = np.array([rung.size for rung in rungs], float)
-    ladders = [list(column) for column in zip(*points, strict=True)]
-    return Study(
+    names = tuple(fields)
+    return Ladder(
         vary=vary,
+        where=where,
         values=np.array([rung.value for rung in rungs], float),
-        sizes=sizes,
-        size_name="step size" if vary == "epochs" and fixed_time else VARIED[vary].size,
-        range_numbers=range_numbers,
-        methods=tuple(methods),
-        fields=tuple(
-            _field_order(name, sizes, range_numbers, ladder, ladders[-1], settings, confidence)
-            for name, ladder in zip(names, ladders, strict=True)
-        ),
-        trajectories=settings.trajectories,
+        sizes=np.array([rung.size for rung in rungs], float),
+        size_name=size_name,
+        range_numbers=np.array([rung.range_number for rung in rungs]),
+        methods=tuple(rung.method for rung in rungs),
+        trajectories=tuple(rung.settings.trajectories for rung in rungs),
+        fields=tuple(_field_order(name, names[-1], rungs, confidence) for name in names),
         confidence=confidence,
-        warnings=tuple(said),
     )
 
 
-def _measure(
-    rungs: list[Rung], start: Array, fields: Sequence[str], exact: Any, workers: int, progress: Any
-) -> tuple[list[list[Point]], list[str], list[str]]:
-    """Return the distances of each rung to each flow, the methods, and what integrating warned of."""
-    points, methods = [], []
-    total = sum(rung.settings.trajectories for rung in rungs)
-    with shown(progress) as report, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", McsgdWarning)
-        for i, rung in enumerate(rungs):
-            before = i * rung.settings.trajectories
-            mean = mean_endpoint(rung, start, exact, workers, _shifted(report, before, total))
-            flows = [integrate(rung.problem, start, rung.settings, field) for field in fields]
-            points.append([point_of(mean, flow) for flow in flows])
-            methods.append(mean.method)
-            report(before + rung.settings.trajectories, total)
-    return points, methods, [str(warning.message) for warning in caught]
-
-
-def _shifted(report: Progress, before: int, total: int) -> Callable[[int, int], None]:
-    return lambda done, _: report(before + done, total)
-
-
-def _field_order(
-    name: str,
-    sizes: Array,
-    range_numbers: Array,
-    points: list[Point],
-    best: list[Point],
-    settings: Settings,
-    confidence: float,
-) -> FieldOrder:
-    """Fit the order of one field; `best` is the ladder of the field that theory has as the most accurate."""
-    used = np.array([not point.left_out for point in points])
-    distance = np.array([point.distance for point in points])
-    covariance = covariance_of(points)
+def _field_order(name: str, best: str, rungs: Sequence[Rung], confidence: float) -> FieldOrder:
+    """Fit the order of one field; `best` is the field that theory has as the most accurate."""
+    gaps = [_gap(rung, name) for rung in rungs]
+    sizes = np.array([rung.size for rung in rungs], float)
+    used = np.array([not gap.left_out for gap in gaps])
+    distance = np.array([gap.distance for gap in gaps])
+    covariance = covariance_of(gaps)
     slopes, errors = local_slopes(sizes, np.where(used, distance, np.nan), covariance)
     order = FieldOrder(
         field=name,
         distance=distance,
-        standard_error=np.array([point.standard_error for point in points]),
+        standard_error=np.array([gap.standard_error for gap in gaps]),
         slopes=slopes,
         slope_errors=errors,
-        left_out=tuple(point.left_out for point in points),
+        left_out=tuple(gap.left_out for gap in gaps),
     )
     if used.sum() < 2:
-        return replace(order, message=_advice(points, best, settings))
-    dof = min(point.dof for point in points if not point.left_out)
+        return replace(order, message=_advice(gaps, [_gap(rung, best) for rung in rungs], rungs[0].settings))
+    dof = min(gap.dof for gap in gaps if not gap.left_out)
     chosen = covariance[np.ix_(used, used)]
-    series = np.nan_to_num(range_numbers[used])
+    series = np.nan_to_num([rung.range_number for rung in rungs])[used]
     fit = fit_order(sizes[used], distance[used], chosen, series, dof, confidence)
+    if reason := _unsettled(slopes, errors, distance[used][0] > distance[used][-1], fit):
+        return replace(order, message=reason)
     return replace(
         order,
         order=fit.order,
         order_error=fit.standard_error,
         order_interval=fit.interval,
         scatter=fit.scatter,
+        factor=fit.factor,
     )
 
 
-def _advice(points: list[Point], best: list[Point], settings: Settings) -> str:
+def _unsettled(slopes: Array, errors: Array, towards_less: bool, fit: OrderFit) -> str:
+    """Say why distances that are known well enough give no order, or nothing.
+
+    Slopes that turn back have not begun to settle, and an order far from the last of them, or one that
+    what comes next in the series leaves open, would be a guess.
+    """
+    known = np.isfinite(slopes)
+    slopes, errors = slopes[known], errors[known]
+    if not towards_less:  # the last is where the distance is least
+        slopes, errors = slopes[::-1], errors[::-1]
+    drift, noise = np.diff(slopes), np.hypot(errors[1:], errors[:-1])
+    sure = np.abs(drift) > SURE * noise
+    shown = " ".join(f"{slope:.2f}" for slope in slopes)
+    text = f"no order, for the local slopes ({shown}) have not settled"
+    turns = len(drift) > 1 and sure[-2:].all() and drift[-1] * drift[-2] < 0
+    if turns and np.abs(drift[-2:]).max() > SETTLED:
+        return f"{text}: they go up and down. Take smaller steps"
+    if abs(fit.order - slopes[-1]) > FAR + SURE * errors[-1]:
+        return f"{text}: {fit.order:.2f} would be far from the last"
+    if fit.standard_error > 2 * fit.noise_error and fit.standard_error > FAR:
+        low, high = (f"{end:.1f}" for end in fit.interval)
+        return f"{text}: it may be {low} to {high}. Take smaller steps, or more of them"
+    return ""
+
+
+def _gap(rung: Rung, field: str) -> Gap:
+    nothing = np.empty(0)
+    return rung.gaps.get(field) or Gap(math.nan, math.nan, math.inf, nothing, left_out="no such field there")
+
+
+def _advice(gaps: Sequence[Gap], best: Sequence[Gap], settings: Settings) -> str:
     """Say why there is no fit, and what would be needed: a second rung above the noise, surely.
 
     A rung's true distance is taken as that between the field and the most accurate one, where there is such.
     """
-    count = sum(not point.left_out for point in points)
-    text = f"no fit, for {count or 'none'} of {len(points)} rungs can be used"
+    count = sum(not gap.left_out for gap in gaps)
+    text = f"no fit, for {count or 'none'} of {len(gaps)} rungs can be used"
     noisy = [
-        (point, other)
-        for point, other in zip(points, best, strict=True)
-        if point.left_out == BELOW and math.isfinite(point.dof)
+        (gap, other)
+        for gap, other in zip(gaps, best, strict=True)
+        if gap.left_out == BELOW and math.isfinite(gap.dof)
     ]
     if len(noisy) < 2 - count:
-        if any(point.left_out == BELOW for point in points):
+        if any(gap.left_out == BELOW for gap in gaps):
             return f"{text}; the others are below the accuracy of flows: take larger steps"
-        return f"{text}; the others: {points[-1].left_out or points[0].left_out}"
+        return f"{text}; the others: {gaps[-1].left_out or gaps[0].left_out}"
     factors = []
-    for point, other in noisy:
-        between = float(np.linalg.norm(point.endpoint - other.endpoint))
-        true = between if between > 0 else max(point.distance, point.standard_error)
-        factors.append((SURE * point.standard_error / true) ** 2)
+    for gap, other in noisy:
+        between = _distance(gap.endpoint, other.endpoint)
+        true = between if between > 0 else max(gap.distance, gap.standard_error)
+        factors.append((SURE * gap.standard_error / true) ** 2)
     needed = settings.trajectories * max(1.0, sorted(factors)[1 - count])
     text += f"; about {needed:.1g} trajectories would be needed"
     better = {"independent": "reversed-pairs", "reversed-pairs": "balanced"}.get(settings.design)
@@ -232,28 +174,27 @@ def _advice(points: list[Point], best: list[Point], settings: Settings) -> str:
     return f"{text}, or design {better}, whose noise is of a higher order"
 
 
-def _range_number(rung: Rung, start: Array) -> float:
-    settings, target = rung.settings, rung.settings.partition(rung.problem)
-    if settings.optimizer != "sgd":
-        return math.nan
-    eps = float(settings.step_sizes.max()) / (1 - settings.momentum)
-    return target.batches * eps * largest_curvature(target, start)
+def _distance(one: Array, other: Array) -> float:
+    return float(np.linalg.norm(one - other)) if one.shape == other.shape else 0.0
 
 
-def _range_warnings(vary: str, rungs: list[Rung], numbers: Array) -> list[str]:
+def range_warnings(numbers: Array, names: Sequence[str]) -> list[str]:
+    """Say where m eps lambda_max leaves the asymptotic range, for points with these names."""
+
     def where(beyond: Any) -> str:
-        return ", ".join(f"{rung.value:g}" for rung, found in zip(rungs, beyond, strict=True) if found)
+        found = [name for name, there in zip(names, beyond, strict=True) if there]
+        return "; ".join(found[:MOST_NAMED]) + ("; ..." if len(found) > MOST_NAMED else "")
 
     low, useless = (numbers > ASYMPTOTIC) & ~(numbers > USELESS), numbers > USELESS
     texts = []
     if low.any():
         texts.append(
-            f"m eps lambda_max is beyond {ASYMPTOTIC:g} for {vary} {where(low)} (up to "
+            f"m eps lambda_max is beyond {ASYMPTOTIC:g} for {where(low)} (up to "
             f"{numbers[low].max():.2g}): slopes there are not asymptotic yet, and read low"
         )
     if useless.any():
         texts.append(
-            f"m eps lambda_max is beyond {USELESS:g} for {vary} {where(useless)} (up to "
+            f"m eps lambda_max is beyond {USELESS:g} for {where(useless)} (up to "
             f"{numbers[useless].max():.2g}): no expansion in the step size holds there; orders mean nothing"
         )
     return texts

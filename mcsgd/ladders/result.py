@@ -1,8 +1,9 @@
-"""What a study of a ladder gives: distances, local slopes and a fitted order for each field."""
+"""What a ladder of points gives: distances, local slopes and a fitted order for each field."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from mcsgd.display import Shown, Table, number
 from mcsgd.ladders.fit import Array
 
-__all__ = ["FieldOrder", "Study"]
+__all__ = ["FieldOrder", "Ladder", "plain"]
 
 MOST_DIGITS = 6
 
@@ -37,8 +38,10 @@ class FieldOrder:
         Of noise, and of what higher orders may add; may be infinite on a side.
     scatter : float
         Of the rungs about the fit, over what is expected; 1 if not more.
+    factor : float
+        k, where the series goes on in powers of k m eps lambda_max: its asymptotic range ends at about 1/k.
     message : str
-        Empty, or why there is no fit and what would be needed.
+        Empty, or why there is no order and what would be needed.
     """
 
     field: str
@@ -51,6 +54,7 @@ class FieldOrder:
     order_error: float = math.nan
     order_interval: tuple[float, float] = (math.nan, math.nan)
     scatter: float = math.nan
+    factor: float = math.nan
     message: str = ""
 
     @property
@@ -60,7 +64,9 @@ class FieldOrder:
 
     @property
     def order_text(self) -> str:
-        """The order and its standard error, in as many digits as are known."""
+        """The order and its standard error, in as many digits as are known; a dash for none."""
+        if self.message:
+            return "-"
         digits = self._digits
         return f"{self.order:.{digits}f} ± {self.order_error:.{digits}f}"
 
@@ -73,7 +79,9 @@ class FieldOrder:
 
     @property
     def interval_text(self) -> str:
-        """The order's interval, in as many digits."""
+        """The order's interval, in as many digits; a dash for none."""
+        if self.message:
+            return "-"
         low, high = self.order_interval
         return f"{low:.{self._digits}f} to {high:.{self._digits}f}"
 
@@ -95,29 +103,32 @@ class FieldOrder:
         """Return everything in plain numbers, text and lists; None for what is not a finite number."""
         return {
             "field": self.field,
-            "distance": _plain(self.distance),
-            "standard_error": _plain(self.standard_error),
-            "slopes": _plain(self.slopes),
-            "slope_errors": _plain(self.slope_errors),
+            "distance": plain(self.distance),
+            "standard_error": plain(self.standard_error),
+            "slopes": plain(self.slopes),
+            "slope_errors": plain(self.slope_errors),
             "left_out": list(self.left_out),
-            "order": _plain([self.order])[0],
-            "order_error": _plain([self.order_error])[0],
-            "order_interval": _plain(self.order_interval),
-            "scatter": _plain([self.scatter])[0],
+            "order": plain([self.order])[0],
+            "order_error": plain([self.order_error])[0],
+            "order_interval": plain(self.order_interval),
+            "scatter": plain([self.scatter])[0],
+            "factor": plain([self.factor])[0],
             "message": self.message,
         }
 
 
 @dataclass(frozen=True, eq=False)
-class Study(Shown):
+class Ladder(Shown):
     """The order of flows over a ladder of one setting.
 
     Attributes
     ----------
     vary : str
         The setting that differs from rung to rung.
+    where : dict
+        The values of what else varies in the study; empty if nothing does.
     values : (n,)
-        Its values.
+        Of the setting.
     sizes : (n,)
         What orders are measured in: the values, but the step sizes for epochs at fixed time, and
         1/(1 - beta) for momentum.
@@ -127,78 +138,73 @@ class Study(Shown):
         over 1 - beta. NaN for Adam.
     methods : tuple of str
         For each rung, the exact method, or "Monte Carlo".
+    trajectories : tuple of int
+        Of each rung; not used where the mean is exact.
     fields : tuple of FieldOrder
-    trajectories : int
-        Of each rung that is Monte Carlo.
     confidence : float
-    warnings : tuple of str
     """
 
     vary: str
+    where: Mapping[str, Any]
     values: Array
     sizes: Array
     size_name: str
     range_numbers: Array
     methods: tuple[str, ...]
+    trajectories: tuple[int, ...]
     fields: tuple[FieldOrder, ...]
-    trajectories: int
     confidence: float
-    warnings: tuple[str, ...] = ()
 
     def __getitem__(self, field: str) -> FieldOrder:
         return {one.field: one for one in self.fields}[field]
 
     def tables(self) -> list[Table]:
-        """Return the fitted orders, and the distances that they were fitted to."""
-        columns = (self.vary, "m eps λ", *(f"to {one.field}" for one in self.fields))
-        rows = [
-            (f"{value:g}", number(reach, 2), *(self._distance(one, index) for one in self.fields))
-            for index, (value, reach) in enumerate(zip(self.values, self.range_numbers, strict=True))
-        ]
-        left_out = any(any(one.left_out) for one in self.fields)
-        notes = ["In parentheses: not in the fit."] if left_out else []
-        caption = "Distance of the mean endpoint to each flow's endpoint"
-        return [self._orders(), Table(caption, columns, rows, len(columns) - 1, notes)]
+        """Return for each field its distance and local slope at each rung, and its order below."""
+        return [self.rung_table(one) for one in self.fields]
 
-    def _orders(self) -> Table:
-        columns = ("flow", "order", f"{100 * self.confidence:g}% interval", "rungs in the fit")
+    def rung_table(self, one: FieldOrder) -> Table:
+        """Return a line for each rung: the distance to a field's flow, and the slope from the rung before."""
+        slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
         rows = [
-            (one.field, "-", "-", one.rungs_text)
-            if one.message
-            else (one.field, one.order_text, one.interval_text, one.rungs_text)
-            for one in self.fields
+            (
+                f"{value:g}",
+                number(self.range_numbers[i], 2),
+                number(one.distance[i], 4),
+                number(one.standard_error[i], 1),
+                "-" if math.isnan(slopes[i]) else f"{slopes[i]:.3f}",
+                number(errors[i], 1),
+                one.left_out[i],
+            )
+            for i, value in enumerate(self.values)
         ]
-        notes = [str(one) for one in self.fields if one.message]
-        return Table(f"Orders in the {self.size_name} of the distance to each flow", columns, rows, 3, notes)
-
-    @staticmethod
-    def _distance(one: FieldOrder, index: int) -> str:
-        text = number(one.distance[index], 3)
-        if text != "-":
-            text += f" ± {number(one.standard_error[index], 1)}"
-        return f"({text})" if one.left_out[index] else text
+        columns = self.vary, "m eps λ", "distance", "±", "slope", "±", "left out"
+        caption = f"Distance of the mean endpoint to the {one.field} flow"
+        return Table(caption, columns, rows, right=5, notes=[str(one)])
 
     def __str__(self) -> str:
         return "\n".join(str(one) for one in self.fields)
 
     def __repr__(self) -> str:
-        return self._orders().as_text()
+        where = "".join(f", {name} {value}" for name, value in self.where.items())
+        orders = ", ".join(f"{one.field} {one.order_text}" for one in self.fields)
+        return f"Ladder({self.vary}, {len(self.values)} rungs{where}; orders: {orders})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything in plain numbers, text and lists; None for what is not a finite number."""
         return {
             "vary": self.vary,
-            "values": _plain(self.values),
+            "where": dict(self.where),
+            "values": plain(self.values),
             "size_name": self.size_name,
-            "sizes": _plain(self.sizes),
-            "range_numbers": _plain(self.range_numbers),
+            "sizes": plain(self.sizes),
+            "range_numbers": plain(self.range_numbers),
             "methods": list(self.methods),
-            "trajectories": self.trajectories,
+            "trajectories": list(self.trajectories),
             "confidence": self.confidence,
             "fields": [one.as_dict() for one in self.fields],
-            "warnings": list(self.warnings),
         }
 
 
-def _plain(values: Any) -> list[float | None]:
+def plain(values: Any) -> list[float | None]:
+    """Return a list with None for what is not a finite number."""
     return [value if math.isfinite(value) else None for value in np.asarray(values, float).tolist()]

@@ -9,12 +9,13 @@ from mcsgd.plots.coordinates import coordinates_picture, draw_coordinates
 from mcsgd.plots.covariances import covariance_picture, draw_covariance, draw_ellipse
 from mcsgd.plots.distances import distances_picture, draw_distances
 from mcsgd.plots.files import check_picture, save_picture
-from mcsgd.plots.kinds import PICTURES
+from mcsgd.plots.kinds import PICTURES, STUDY_PICTURES
 from mcsgd.plots.ladders import draw_orders, plot_orders
 from mcsgd.plots.styles import field_style
 
 __all__ = [
     "PICTURES",
+    "STUDY_PICTURES",
     "check_picture",
     "cloud_picture",
     "coordinates_picture",

@@ -1,4 +1,4 @@
-"""The kinds of pictures of a run, by name: what `mcsgd plot --kind` can draw."""
+"""The kinds of pictures by name: what `mcsgd plot --kind` can draw."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from mcsgd.plots.clouds import cloud_picture
 from mcsgd.plots.coordinates import coordinates_picture
 from mcsgd.plots.covariances import covariance_picture
 from mcsgd.plots.distances import distances_picture
+from mcsgd.plots.ladders import plot_orders
 from mcsgd.run import Run
+from mcsgd.studies.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PICTURES"]
+__all__ = ["PICTURES", "STUDY_PICTURES"]
 
 PICTURES: dict[str, Callable[[Run], Figure]] = {
     "cloud": cloud_picture,
@@ -22,4 +24,7 @@ PICTURES: dict[str, Callable[[Run], Figure]] = {
     "covariance": covariance_picture,
     "path": distances_picture,
 }
-"""A new kind is one more line here."""
+"""Of a run, the first by default. A new kind is one more line here."""
+
+STUDY_PICTURES: dict[str, Callable[[Study], Figure]] = {"order": plot_orders}
+"""Of a study."""

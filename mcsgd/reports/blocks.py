@@ -164,10 +164,11 @@ def _(table: Table) -> str:
     head = f"<thead>\n<tr>{''.join(heads)}</tr>\n</thead>\n" if heads else ""
     rows = "\n".join(f"<tr>{_cells(row, table)}</tr>" for row in table.rows)
     kind = "" if table.columns else ' class="names"'
+    notes = "".join(f"\n<p>{_prose(note)}</p>" for note in table.notes)
     title = f'<p class="title">{escape(table.caption)}</p>\n' if heads else ""
     return (
         f'{title}<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.caption)}">\n'
-        f"<table{kind}>\n{head}<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
+        f"<table{kind}>\n{head}<tbody>\n{rows}\n</tbody>\n</table>\n</div>{notes}"
     )
 
 

@@ -131,7 +131,7 @@ def _again(run: Run, name: str) -> tuple[Any, ...]:
         experiment = experiment_text(run)
     except InputError:
         start = f'mcsgd.load("{name}").cloud.start'
-        lines = [settings_text(run), f"cloud = mcsgd.simulate(problem, {start}, settings)"]
+        lines = [settings_text(run.cloud.settings), f"cloud = mcsgd.simulate(problem, {start}, settings)"]
         text = "It was run from Python, and the problem's arrays are not in its file; start and settings are."
         return Text(text), Code("The call, for the same problem", "\n".join(lines))
     keep = "" if run.cloud.origin.kept == "cloud" else " --no-cloud"

@@ -9,9 +9,11 @@ from mcsgd.comparison import check_confidence
 from mcsgd.plots.files import check_drawing, empty_figure
 from mcsgd.reports.blocks import to_html
 from mcsgd.reports.run_page import run_page
+from mcsgd.reports.study_page import study_page
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
-from mcsgd.storage.read import load
+from mcsgd.storage.studies import load_any
+from mcsgd.studies.study import Study
 
 __all__ = ["report"]
 
@@ -19,20 +21,20 @@ SUFFIXES = (".html", ".htm")
 
 
 def report(
-    run: Run | str | os.PathLike[str],
+    result: Run | Study | str | os.PathLike[str],
     path: str | os.PathLike[str],
     confidence: float = 0.95,
     replace: bool = False,
 ) -> Path:
-    """Write a page about a run: question, verdict, figures, settings, how to run it again, provenance.
+    """Write a page about a run or a study: answer, figures, settings, how to run it again, provenance.
 
     The page is one HTML file with style and figures in it, and loads nothing: it can be sent by mail, read
     on a phone, and printed. It says which figures are not there, because moments alone were kept, say, or
-    there are no snapshots. The same run gives the same bytes.
+    there are no snapshots. The same file gives the same bytes.
 
     Parameters
     ----------
-    run : Run, or path
+    result : Run, Study, or path
         With its file's path, the page names the file. Nothing but the file is needed, and no numba.
     path : path
         The page, ending in .html.
@@ -49,13 +51,13 @@ def report(
     Raises
     ------
     InputError
-        If an argument is wrong, there is no such run, or nothing can be written at `path`.
+        If an argument is wrong, there is no such file, or nothing can be written at `path`.
     OutputExistsError
         If something is at `path`, and `replace` is not set.
     MissingExtraError
         If matplotlib is not installed.
     FileFormatError
-        If the file is not a run, or is damaged.
+        If the file is neither, or is damaged.
     WriteError
         If the page cannot be written.
 
@@ -70,12 +72,16 @@ def report(
     ...     mcsgd.report(mcsgd.Run(cloud, {"sgd": flow}), f"{folder}/toy.html").name
     'toy.html'
     """
-    source = None if isinstance(run, Run) else Path(run)
+    source = None if isinstance(result, Run | Study) else Path(result)
     target = check_drawing(path, SUFFIXES, replace, source)
     check_confidence(confidence)
     empty_figure(1, 1)  # raises where matplotlib is not installed
     name = None if source is None else source.name
-    text = to_html(run_page(run if isinstance(run, Run) else load(run), name, confidence))
+    found = result if isinstance(result, Run | Study) else load_any(result)
+    if isinstance(found, Study):
+        page = study_page(found, name, confidence)
+    else:
+        page = run_page(found, name, confidence)
     with new_file(target, replace) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(to_html(page), encoding="utf-8")
     return target

@@ -23,7 +23,7 @@ from mcsgd.storage.schema import open_file
 from mcsgd.storage.seal import MARK, broken_seal
 from mcsgd.storage.stored import stored_rows
 
-__all__ = ["load", "load_whole", "read_head", "row_shapes"]
+__all__ = ["head_of", "load", "load_whole", "read_head", "row_shapes", "run_of"]
 
 SOON_READ = 2**24
 """Bytes of a file that is read whole to look for damage; `mcsgd verify` does it for any."""
@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> Run:
     FileFormatError
         If it is not a run of mcsgd, is damaged, or was written by a newer major version.
     """
-    return _load(Path(path).expanduser().absolute(), _read)
+    return _load(Path(path).expanduser().absolute(), run_of)
 
 
 def load_whole(path: Path) -> Run:
@@ -55,7 +55,7 @@ def load_whole(path: Path) -> Run:
 
 def read_head(path: Path) -> Run:
     """Return a run without its trajectories, from a file that need not have any; raises as `load`."""
-    return _load(path, _read_head)
+    return _load(path, lambda file, _: head_of(file))
 
 
 def _load(path: Path, read: Any) -> Run:
@@ -85,8 +85,9 @@ def row_shapes(origin: Origin, first: int, stop: int) -> Mapping[str, tuple[int,
     }
 
 
-def _read(file: h5py.File, path: Path) -> Run:
-    run = _read_head(file, path)
+def run_of(file: h5py.Group, path: Path) -> Run:
+    """Return the run in an open file, or in a group of one."""
+    run = head_of(file)
     origin = run.cloud.origin
     n, rows = origin.settings.trajectories, None
     if origin.kept == "cloud":
@@ -103,7 +104,8 @@ def _read(file: h5py.File, path: Path) -> Run:
     return replace(run, cloud=replace(run.cloud, rows=rows, known_moments=moments))
 
 
-def _read_head(file: h5py.File, path: Path) -> Run:
+def head_of(file: h5py.Group) -> Run:
+    """Return what there is of a run before its trajectories."""
     experiment, n = json.loads(file.attrs["experiment"]), int(file.attrs["trajectories"])
     origin = Origin(
         settings=replace(Settings.from_tables(experiment), trajectories=n),
@@ -116,7 +118,7 @@ def _read_head(file: h5py.File, path: Path) -> Run:
         kept=str(file.attrs["kept"]),
     )
     d, paths = origin.start.size, None
-    if origin.kept == "moments" and origin.settings.paths:
+    if origin.kept != "cloud" and origin.settings.paths:
         paths = _array(file["paths"])
     predicted = _array(file["predicted/covariance"]) if "predicted" in file else None
     if predicted is not None and predicted.shape != (d, d):

@@ -26,7 +26,7 @@ from mcsgd.storage.seal import seal
 from mcsgd.storage.sink import Sink, written
 from mcsgd.storage.summary import summary
 
-__all__ = ["ROWS", "write_head", "write_run"]
+__all__ = ["ROWS", "write_head", "write_head_content", "write_moments_content", "write_run"]
 
 AT_ONCE = 2**22
 """Numbers of a cloud that are in memory at once."""
@@ -74,27 +74,38 @@ def write_run(
         tree = MomentsTree(run.cloud.origin.leaf, [Node(0, n, moments)]) if rows is None else None
     with new_file(path, replace, folder) as temporary:
         with written(temporary) as (file, sink):
-            scales = _write_head(file, run)
             if tree is None:
-                tree = _write_rows(file, sink, run.cloud.origin, sources, scales)
-                if run.cloud.start.size <= run.cloud.count:  # else larger than what it is computed from
-                    whole = Node(0, run.cloud.count, tree.total)
-                    write_nodes(file, [whole], scales)
+                _write_cloud_content(file, sink, run, sources)
             else:
-                write_nodes(file, tree.nodes, scales)
-            _write_statistics(file, Ensemble(run.cloud.origin, None, tree.total), "corrected" in file, scales)
+                write_moments_content(file, run, tree)
         seal(temporary)
+
+
+def write_moments_content(file: h5py.Group, run: Run, tree: MomentsTree) -> None:
+    """Write all of a run that keeps moments alone to an open file, or to a group of one."""
+    scales = write_head_content(file, run)
+    write_nodes(file, tree.nodes, scales)
+    _write_statistics(file, run.cloud.origin, tree, scales)
+
+
+def _write_cloud_content(file: h5py.File, sink: Sink, run: Run, sources: Sequence[Source]) -> None:
+    scales = write_head_content(file, run)
+    tree = _write_rows(file, sink, run.cloud.origin, sources, scales)
+    if run.cloud.start.size <= run.cloud.count:  # else larger than what it is computed from
+        write_nodes(file, [Node(0, run.cloud.count, tree.total)], scales)
+    _write_statistics(file, run.cloud.origin, tree, scales)
 
 
 def write_head(path: Path, run: Run) -> None:
     """Write what there is of a run before its trajectories, in the place of what was there."""
     with new_file(path, replace=True) as temporary:
         with written(temporary) as (file, _):
-            _write_head(file, run)
+            write_head_content(file, run)
         seal(temporary)
 
 
-def _write_head(file: h5py.File, run: Run) -> Scales:
+def write_head_content(file: h5py.Group, run: Run) -> Scales:
+    """Write what there is of a run before its trajectories to an open file, or to a group of one."""
     _write_attributes(file, run)
     scales = _write_scales(file, run.cloud.origin)
     start = "parameters at the start"
@@ -112,7 +123,7 @@ def _write_head(file: h5py.File, run: Run) -> Scales:
     return scales
 
 
-def _write_attributes(file: h5py.File, run: Run) -> None:
+def _write_attributes(file: h5py.Group, run: Run) -> None:
     origin = run.cloud.origin
     write_versions(file, FORMAT)
     file.attrs["fingerprint"] = origin.fingerprint
@@ -126,7 +137,7 @@ def _write_attributes(file: h5py.File, run: Run) -> None:
     file.attrs["provenance"] = json.dumps(run.provenance)
 
 
-def _write_scales(file: h5py.File, origin: Origin) -> Scales:
+def _write_scales(file: h5py.Group, origin: Origin) -> Scales:
     settings = origin.settings
     parameters = np.arange(origin.start.size)
     ranges = {
@@ -182,7 +193,7 @@ def _trajectory_scale(file: h5py.File, n: int) -> h5py.Dataset:
     return scale
 
 
-def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
+def _write_flow(file: h5py.Group, flow: Flow, scales: Scales) -> None:
     group = file.create_group(f"flows/{flow.field}")
     group.attrs["message"] = flow.message
     group.attrs["derivatives"] = flow.derivatives
@@ -195,7 +206,9 @@ def _write_flow(file: h5py.File, flow: Flow, scales: Scales) -> None:
     write_array(group, "endpoint", flow.endpoint, meaning, [scales["parameter"]])
 
 
-def _write_statistics(file: h5py.File, cloud: Ensemble, corrected: bool, scales: Scales) -> None:
+def _write_statistics(file: h5py.Group, origin: Origin, tree: MomentsTree, scales: Scales) -> None:
+    cloud = Ensemble(origin, None, tree.total)
+    corrected = cloud.is_corrected or "corrected" in file
     meanings = {
         "mean": "mean of the corrected endpoints" if corrected else "mean endpoint",
         "standard_error": f"standard error of the mean; independent unit: {cloud.unit_name}",

@@ -27,7 +27,7 @@ def main(size):
     left.set(xlabel="a", ylabel="b", title=f"paths, step size {settings.step_size:g}")
     left.legend(loc="upper left")
     steps, coarse = ladder(0.02, size), mcsgd.Settings(0.02, 16, 1, sampling="full-batch")
-    found = mcsgd.study(toy, start, coarse, values=steps, fields=flows, fixed_time=True)
+    found = mcsgd.study(toy, start, coarse, {"step_size": steps}, flows, fixed_time=True).ladder()
     draw_orders(right, found).set(title="distance at flow time 0.32")
     right.legend(loc="lower right")
     times = flows["gd"].time.searchsorted(0.01 * np.arange(33) - 1e-9)

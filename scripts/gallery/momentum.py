@@ -19,7 +19,7 @@ def main(size):
     ways = {"trajectories": scaled(200_000, size, 40_000), "design": "reversed-pairs"}
     settings, steps = mcsgd.Settings(0.008, 20, momentum=0.8, **ways), ladder(0.016, size, 5)
     fields = {"fields": ("gradient", "sgd"), "fixed_time": True}
-    found = mcsgd.study(problem, start, settings, values=steps, **fields)
+    found = mcsgd.study(problem, start, settings, {"step_size": steps}, **fields).ladder()
     draw_orders(left, found).set(title="momentum 0.8, one flow time")
     betas, gaps = np.linspace(0, 0.8, max(5, round(9 * size))), []
     for beta in betas:

@@ -14,9 +14,9 @@ from mcsgd.plots import draw_orders
 @published
 def main(size):
     problem, start = breast_cancer()
-    settings = mcsgd.Settings(0.008, trajectories=scaled(40, size, 8) * 4896, design="balanced")
-    steps = ladder(0.008, size, least=5)
-    found = mcsgd.study(problem, start, settings, values=steps, exact=False, confidence=0.999)
+    settings = mcsgd.Settings(0.006, trajectories=scaled(40, size, 8) * 4896, design="balanced")
+    steps = ladder(0.006, size, least=6)
+    found = mcsgd.study(problem, start, settings, {"step_size": steps}, exact=False).ladder(0.999)
     figure, (axes,) = panels(1, height=3.4)
     draw_orders(axes, found).set_title("breast cancer, logistic regression, one epoch of 18 minibatches")
     axes.legend(loc="lower right")

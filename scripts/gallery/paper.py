@@ -102,8 +102,8 @@ def between(text: str, value: float, low: float, high: float = math.inf) -> Clai
     return Claim(f"{text}: {expected}", f"{value:.4g}", bool(low <= value <= high))
 
 
-def order_claims(found: mcsgd.Study, within: float = 0.15, **orders: float) -> list[Claim]:
-    """Return the claims that the intervals of a study's orders lie within so much of these, by field."""
+def order_claims(found: mcsgd.Ladder, within: float = 0.15, **orders: float) -> list[Claim]:
+    """Return the claims that the intervals of a ladder's orders lie within so much of these, by field."""
     claims = []
     for name, expected in orders.items():
         one = found[name.replace("_", "-")]

@@ -20,7 +20,7 @@ def main(size):
     figure, (left, right) = panels(2, height=2.8)
     ways = {"trajectories": scaled(100_000, size, 10_000), "design": "reversed-pairs"}
     steps, settings = ladder(0.16, size, 8, least=6), mcsgd.Settings(0.16, 4, **ways)
-    found = mcsgd.study(TOY, TOY_START, settings, values=steps, fields=FIELDS, exact=False)
+    found = mcsgd.study(TOY, TOY_START, settings, {"step_size": steps}, FIELDS, exact=False).ladder()
     (problem, start), settings = logistic(), mcsgd.Settings(0.05, 200, snapshots=EPOCHS, **ways)
     means, late = mcsgd.simulate(problem, start, settings).snapshots.mean(axis=0), {}
     for field in FIELDS:

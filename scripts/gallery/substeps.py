@@ -15,10 +15,10 @@ from mcsgd.plots import draw_orders
 @published
 def main(size):
     figure, (left, right) = panels(2)
-    numbers, count = 2 ** np.arange(max(4, round(6 * size))), scaled(100_000, size, 5000)
+    numbers, count = 2 ** np.arange(max(4, round(5 * size))), scaled(100_000, size, 5000)
     settings = mcsgd.Settings(0.002, trajectories=count, design="reversed-pairs")
-    ways = {"vary": "substeps", "values": numbers, "fields": ("gradient", "sgd")}
-    draw_orders(left, found := mcsgd.study(TOY, TOY_START, settings, **ways))
+    ways = {"vary": {"substeps": numbers}, "fields": ("gradient", "sgd")}
+    draw_orders(left, found := mcsgd.study(TOY, TOY_START, settings, **ways).ladder())
     widths = []
     for number in numbers:
         cloud = mcsgd.simulate(TOY, TOY_START, mcsgd.Settings(0.002, trajectories=count, substeps=number))

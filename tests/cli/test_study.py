@@ -23,7 +23,7 @@ trajectories = 200
 """
 LADDER = """
 [study]
-values = [0.01, 0.005, 0.0025]
+vary.step_size = [0.01, 0.005, 0.0025]
 """
 
 
@@ -54,7 +54,7 @@ def test_tables_and_orders(command):
 def test_monte_carlo_shows_progress_and_what_is_left_out(command, monkeypatch):
     monkeypatch.setattr("mcsgd.progress.EVERY", 0.0)
     result = command(more=LADDER + "exact = false")
-    assert "mcsgd: 600 of 600 trajectories (100 %)" in result.stderr
+    assert "mcsgd: 100 %, 0 s left" in result.stderr
     assert "0 of 3 means are exact, the others over 200 trajectories each" in result.stdout
     assert "below two standard errors" in result.stdout
     assert "would be needed, or design reversed-pairs" in result.stdout
@@ -64,32 +64,27 @@ def test_json_is_the_study(command):
     found = json.loads(command("--json", "-q", "--confidence", 0.9).stdout)
     problem = mcsgd.problems.ScalarFactorization([1.0, 0.5, 2.0, 1.5], [0.6, 1.0, 0.2, 0.9])
     settings = mcsgd.Settings(0.01, trajectories=200)
-    study = mcsgd.study(problem, [1.2, 0.7], settings, values=[0.01, 0.005, 0.0025], confidence=0.9)
-    assert found == json.loads(json.dumps(study.as_dict()))
+    study = mcsgd.study(problem, [1.2, 0.7], settings, {"step_size": [0.01, 0.005, 0.0025]})
+    assert found == json.loads(json.dumps(study.as_dict(0.9)))
     assert isinstance(study, mcsgd.Study)
-    assert found["confidence"] == 0.9
-
-
-def test_picture(command, tmp_path):
-    command("-q", "-o", tmp_path / "orders.png")
-    assert (tmp_path / "orders.png").stat().st_size > 5000
-    assert "exists" in command("-q", "-o", tmp_path / "orders.png", code=2).stderr
+    assert found["ladders"][0]["confidence"] == 0.9
 
 
 def test_the_range_is_warned_of(command):
     assert (
         "warning: m eps lambda_max is beyond 0.3 for step_size 0.1"
-        in command("-q", more="[study]\nvalues = [0.1, 0.001]").stderr
+        in command("-q", more="[study]\nvary.step_size = [0.1, 0.001]").stderr
     )
 
 
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ("", ["error: study: is needed: a section with values, or rungs"]),
-        ("[study]\nvalues = [0.1, 0.2, 0]", ["error: study.values[2]: must be > 0, got 0"]),
-        ("[study]\nvalue = [1, 2]\nrungs = 2\nexact = 'no'", ["error: study.value: unknown key, did you mean values?", "error: study.exact: must be auto, true or false, got 'no'"]),
-        ("[flow]\nfields = ['sdg']\n[study]\nvalues = [1]", ["error: flow.fields[0]: must be one of", "error: study.values: must be a list of two"]),
+        ("", ["error: study: is needed: a section with vary"]),
+        ("[study]\nvary.step_size = [0.1, 0.2, 0]", ["error: study.vary.step_size[2]: must be > 0, got 0"]),
+        ("[study]\nvary.step_size = [0.1, 0.2]\nexact = 'no'", ["error: study.exact: must be auto, true or false, got 'no'"]),
+        ("[flow]\nfields = ['sdg']\n[study]\nvary.step_size = [1]", ["error: flow.fields[0]: must be one of", "error: study.vary.step_size: must be a list of two"]),
+        ("[flow]\nfields = ['second-order']\n[study]\nvary.substeps = [2, 4]", ["error: flow.fields[0]: must be one of gradient, gd, sgd with substeps 2, got second-order, at substeps 2"]),
     ],
 )  # fmt: skip
 def test_wrong_sections(command, more, expected):
@@ -99,13 +94,95 @@ def test_wrong_sections(command, more, expected):
         assert error.startswith(wanted)
 
 
+def test_a_study_in_a_file(command, tmp_path):
+    """Written, left alone, extended; printed, drawn and described again without computing."""
+    path, options = tmp_path / "study.h5", ("-q", "-o", tmp_path / "study.h5")
+    text = command(*options).stdout
+    assert text.startswith(f"Written to {path}\nDistance of the mean")
+    printed = text.partition("\n")[2]
+    assert command(*options).stdout == f"{path} has all of this already\n{printed}"
+    assert other("compare", path).stdout == printed
+    assert other("compare", path, "--json").stdout == command(*options, "--json").stdout
+    about = json.loads(other("info", path, "--json").stdout)
+    assert (about["points"], about["exact"], about["axes"]) == (3, 3, {"step_size": [0.01, 0.005, 0.0025]})
+    assert "3; 3 of 3 means are exact" in other("info", path).stdout
+    assert "is whole" in other("verify", path).stdout
+    other("plot", path)
+    assert path.with_suffix(".png").stat().st_size > 5000
+    other("plot", path, "--kind", "order", "--force")
+    other("report", path)
+    assert "sgd" in path.with_suffix(".html").read_text(encoding="utf-8")
+    more = LADDER.replace("0.0025]", "0.0025, 0.00125]")
+    assert "fitted to 4 of 4 rungs" in command(*options, more=more).stdout
+    before = path.read_bytes()
+    refused = command(*options, code=2).stderr
+    assert "is of another experiment; it was not touched. study.vary.step_size:" in refused
+    assert path.read_bytes() == before
+
+
+def other(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_a_grid(command):
+    more = LADDER + "vary.epochs = [1, 2]\nexact = false"
+    lines = command("-q", more=more).stdout.splitlines()
+    assert lines[0] == "Distance of the mean endpoint to each flow"
+    assert lines[1].split() == [
+        "step_size",
+        "epochs",
+        "m",
+        "eps",
+        "λ",
+        "gradient",
+        "gd",
+        "sgd",
+        "second-order",
+    ]
+    assert lines[2].split()[:2] == ["0.01", "1"]
+    assert [line for line in lines if line.startswith("At")] == ["At epochs 1:", "At epochs 2:"]
+    assert sum(line.startswith("gradient: order") for line in lines) == 2
+
+
+def test_without_a_ladder_there_are_distances(command):
+    more = '[study]\nvary.sampling = ["random-order", "with-replacement"]\nexact = false'
+    lines = command("-q", more=more).stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["sampling", "random-order", "with-replacement"]
+    assert lines[3].split()[-4] == "-"  # sgd's field is not that of with-replacement
+    assert lines[-1] == "0 of 2 means are exact, the others over 200 trajectories each"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--time-limit", 1], "time_limit: needs an output, where what is done is kept"),
+        (["--engine", "dask"], "engine: needs an output, where what is done is kept"),
+        (["--confidence", 2], "confidence: must be <= 1"),
+        (["--workers", 0], "workers: must be >= 1, got 0"),
+    ],
+)
+def test_wrong_options(command, options, expected):
+    assert expected in command("-q", *options, code=2).stderr
+
+
+def test_the_time_is_over(command, tmp_path):
+    """The command fails, for there is no study yet; the same goes on."""
+    options = ("-q", "-o", tmp_path / "study.h5")
+    stderr = command(*options, "--time-limit", 1e-9, code=1).stderr
+    assert "the time was over with 0 of 3 points done, which are kept in" in stderr
+    assert command(*options).stdout.startswith("Written to")
+
+
 def test_the_shipped_ladder(pytestconfig):
     """Orders 1, 1, 2 and 3 at fixed time; smaller here."""
     given = Experiment.read(pytestconfig.rootpath / "data" / "orders_toy.toml")
-    assert given.tables["study"]["values"] == [0.02, 0.01, 0.005, 0.0025, 0.00125]
+    assert given.tables["study"]["vary"] == {"step_size": [0.02, 0.01, 0.005, 0.0025, 0.00125]}
     settings = mcsgd.Settings(
         **{"step_size": 0.02, "epochs": 2, "trajectories": 2000, "design": "reversed-pairs"}
     )
-    found = mcsgd.study(given.problem, given.start, settings, fields=given.fields, **given.study)
+    vary = given.tables["study"]["vary"]
+    found = mcsgd.study(given.problem, given.start, settings, vary, given.fields, fixed_time=True).ladder()
     assert [round(one.order, 1) for one in found.fields] == [1, 1, 2, 3]
     assert found.methods == ("prefix tree",) * 3 + ("Monte Carlo",) * 2

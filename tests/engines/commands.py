@@ -91,7 +91,9 @@ class Commands:
             left = self.processes()
             for process in left:
                 kill(process)
-            running = [process for process in self._started if process.poll() is None]  # or not quite gone yet
+            running = [
+                process for process in self._started if process.poll() is None
+            ]  # or not quite gone yet
             return not left and not running
 
         until(ended, patience, "killed processes to end")

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 from engines.commands import check_same, kill, parts, until
+from kept import bytes_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,6 +46,16 @@ def test_a_killed_worker(commands, scheduler, workers, experiment, output, plain
     commands.finish(run)
     assert workers[1].poll() is None
     check_same(commands, output, plain)
+
+
+def test_a_study(commands, experiment, output):
+    """The same as one of local threads, to the last bit."""
+    study = experiment.with_name("study.toml")
+    study.write_text(experiment.read_text() + "\n[study]\nvary.step_size = {rungs = 2}\nexact = false\n")
+    local = output.with_name("local.h5")
+    commands.run("mcsgd", "study", study, "-o", output, "--engine", "dask", "-q")
+    commands.run("mcsgd", "study", study, "-o", local, "-q")
+    assert bytes_of(output) == bytes_of(local)
 
 
 def test_a_cluster_of_its_own(commands, experiment, output, plain):

@@ -1,10 +1,10 @@
 import re
 import sys
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_reader import Page
 from page_runs import FIGURES, make_file, make_run
 
 import mcsgd
@@ -21,38 +21,7 @@ from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.storage.stored import StoredRows
 
-INLINE, VOID = {"span", "strong"}, {"meta", "link", "br", "img", "hr", "input"}
 SECTIONS = ["Answer", "Figures", "Settings", "How to run it again", "Provenance"]
-
-
-class Page(HTMLParser):
-    """The elements of a page, and its text; raises where an element is not closed."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.elements, self.words = [], [], []
-        self.feed(text)
-        assert not self.open
-        self.text = " ".join("".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-        if tag not in INLINE:
-            self.words.append(" ")
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def written(run, folder, **options):
