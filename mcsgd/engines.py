@@ -64,6 +64,10 @@ def executor_of(
     checks.choice("engine", engine, ENGINES)
     if scheduler is not None and engine != "dask":
         checks.fail("scheduler", f"belongs to engine dask, got engine {engine}")
+    if workers is not None:
+        checks.integer("workers", workers, at_least=1)
+        if engine == "mpi" or scheduler is not None:
+            checks.fail("workers", f"belong to engines local and dask without a scheduler, got {workers}")
     checks.done()
     if engine == "local":
         yield None
@@ -122,7 +126,11 @@ def spread(
     executor: Executor,
     ending: Callable[[], bool],
 ) -> Iterator[Path]:
-    """Have trajectories made, and yield the shards; once `ending` says so, no more than are being made."""
+    """Have trajectories made, and yield the shards; once `ending` says so, only what was under way.
+
+    The processes see that by the job's file, which is then gone. To cancel would lose what is under way: Dask
+    cancels that too.
+    """
     job = parts.folder / f"job-{uuid.uuid4().hex}.pickle"
     with new_file(job, replace=True) as temporary:
         temporary.write_bytes(pickle.dumps(simulation))
@@ -133,7 +141,7 @@ def spread(
         while waiting:
             done, waiting = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED)
             if ending():
-                waiting = {future for future in waiting if not future.cancel()}
+                job.unlink(missing_ok=True)
             for future in done:
                 yield from (Path(path) for path in future.result())
     finally:
@@ -158,11 +166,20 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
 
 
 def make_chunk(job: str, target: str, first: int, stop: int) -> list[str]:
-    """Make trajectories first..stop - 1 in this process, and return the paths of their shards."""
-    begin, simulation = time.monotonic(), _simulation(job)
+    """Make trajectories first..stop - 1 in this process, and return the paths of their shards.
+
+    Once the job's file is gone, only those of blocks that are under way.
+    """
+    begin, file = time.monotonic(), Path(job)
+    try:
+        file.stat()  # the simulation may be had from before
+        simulation = _simulation(job)
+    except FileNotFoundError:
+        return []
     production = Production(simulation, [(first, stop)], allotted_threads(), room=stop - first)
     for _ in production.run():
-        pass
+        if not file.exists():
+            production.stop()
     parts, made = Parts(Path(target)), made_by(time.monotonic() - begin)
     return [str(parts.add(simulation.origin, content, made)) for content in production.take()]
 

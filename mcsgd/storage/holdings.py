@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,11 +29,15 @@ class Holdings:
         With as many trajectories as are wanted.
     others : sequence of Shard
         What is had elsewhere: the run's file, or parts of the run that are to be merged.
+    span : (first, stop), optional
+        Of the shards, look at those with any of these trajectories only.
     """
 
-    def __init__(self, parts: Parts, origin: Origin, others: Sequence[Shard] = ()) -> None:
+    def __init__(
+        self, parts: Parts, origin: Origin, others: Sequence[Shard] = (), span: Span | None = None
+    ) -> None:
         self.parts, self.origin = parts, origin
-        self.shards = parts.shards(origin)
+        self.shards = parts.shards(origin, *(span or (0, sys.maxsize)))
         self.others = list(others)
         self.contents: list[Content] = []
         """What is in memory only."""
@@ -79,18 +84,21 @@ class Holdings:
 
         Raises
         ------
+        OutputExistsError
+            If another file came to be there meanwhile; it is not touched.
         WriteError
             If it cannot be written; all there was before stays.
         """
-        origin = replace(self.origin, settings=replace(self.origin.settings, trajectories=n))
+        self.origin = replace(self.origin, settings=replace(self.origin.settings, trajectories=n))
         run = replace(
             head,
-            cloud=replace(head.cloud, origin=origin),
+            cloud=replace(head.cloud, origin=self.origin),
             stopped_by=stopped_by,
             provenance=dict(head.provenance) | {"shards": [dict(shard.made) for shard in self.shards]},
         )
-        target, tree = self.parts.target, None if origin.kept == "cloud" else self.tree(n)
-        write_run(target, run, self.sources, tree, target.exists(), self.parts.folder)
+        target, tree = self.parts.target, None if self.origin.kept == "cloud" else self.tree(n)
+        known = any(one.path == target for one in self.others)
+        write_run(target, run, self.sources, tree, known, self.parts.folder)
         self.parts.remove(shard for shard in self.shards if shard.stop <= n)
 
 
@@ -98,11 +106,11 @@ def missing(spans: Sequence[Span], first: int, stop: int) -> list[Span]:
     """Return the ranges within first..stop - 1 that none of the spans has."""
     gaps = []
     for begin, end in sorted(spans):
+        if first >= stop:
+            break
         if begin > first:
             gaps.append((first, min(begin, stop)))
         first = max(first, end)
-        if first >= stop:
-            break
     if first < stop:
         gaps.append((first, stop))
     return gaps

@@ -28,7 +28,7 @@ from mcsgd.storage.write import ROWS
 
 __all__ = ["Shard", "as_shard", "open_shard", "range_of", "write_shard"]
 
-NAME = re.compile(r"(\d+)-(\d+)\.h5")
+NAME = re.compile(r"(\d{12,})-(\d{12,})\.h5")
 
 
 @dataclass(frozen=True, eq=False)
