@@ -1,7 +1,7 @@
 """Executors are checked before any is made, and what their processes do ends with the run."""
 
 import pickle
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 
@@ -78,3 +78,19 @@ def test_work_under_way_is_not_cancelled(tmp_path, simulation, monkeypatch):
         found = list(spread(simulation, parts, [(0, 5000)], executor, lambda: True))
     assert sorted(found) == list(parts.spans)
     assert not list(parts.folder.glob("job-*"))
+
+
+def test_processes_that_do_not_answer_are_not_waited_for(tmp_path, simulation, monkeypatch):
+    monkeypatch.setattr("mcsgd.engines.PATIENCE", 0.01)
+    monkeypatch.setattr("mcsgd.engines.GRACE", 0.05)
+    futures = []
+
+    class Nobody(Executor):
+        def submit(self, *arguments, **options):
+            futures.append(Future())
+            return futures[-1]
+
+    parts = Parts(tmp_path / "run.h5")
+    assert list(spread(simulation, parts, [(0, 5000)], Nobody(), lambda: True)) == []
+    assert futures
+    assert all(future.cancelled() for future in futures)

@@ -91,9 +91,7 @@ class Commands:
             left = self.processes()
             for process in left:
                 kill(process)
-            for process in self._started:
-                process.poll()
-            return not left
+            return all(process.poll() is not None for process in self._started) and not left
 
         until(ended, patience, "killed processes to end")
 
