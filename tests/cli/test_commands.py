@@ -205,6 +205,7 @@ def test_time_over_before_a_task_is_done(experiment, tmp_path, monkeypatch):
     assert said.stdout == ""
     assert said.stderr.startswith("error: the time was over with ")
     assert f"Task 0/2 is done; mcsgd merge {path} makes" in mcsgd(*task).stdout
+    assert json.loads(mcsgd(*task, "--json").stdout) == {"task": "0/2", "done": True}
 
 
 def test_parts_of_a_newer_version(experiment, tmp_path):
