@@ -216,7 +216,7 @@ class Filling:
     def _spread(self, spans: Sequence[Span], done: int, executor: Executor) -> None:
         for path in spread(self.simulation, self.holdings.parts, spans, executor, self._ending):
             shard = open_shard(path, self.origin)
-            self.holdings.shards.append(shard)
+            self.holdings.add([shard])
             done += shard.stop - shard.first
             self.means.progress(done, self.wanted)
 

@@ -43,6 +43,23 @@ def test_other_flows_of_the_same_trajectories(tmp_path, path, monkeypatch, keep,
     assert os.listdir(path.parent) == ["experiment.toml", "run.h5"]
 
 
+@pytest.mark.parametrize("keep", [True, False], ids=["cloud", "moments"])
+def test_other_flows_of_a_file_that_was_to_have_more(tmp_path, path, monkeypatch, keep):
+    """Its last leaf is not full, and what was begun to follow it is."""
+    monkeypatch.setattr("mcsgd.simulation.leaf_size", lambda problem, settings: 64)
+    experiment(tmp_path).run(path, keep_cloud=keep)
+    before = bytes_of(path)
+    more = experiment(tmp_path, ["sgd"], 5000)
+    more.run_task(path, (1, 3), keep_cloud=keep)
+    run = more.run(path, keep_cloud=keep, stop=StopRules(standard_error=1.0), progress=never)
+    assert (run.cloud.count, list(run.flows)) == (2100, ["sgd"])
+    assert bytes_of(path) == before
+    assert more.run(path, keep_cloud=keep).cloud.count == 5000
+    more.run(tmp_path / "whole.h5", keep_cloud=keep)
+    assert bytes_of(path) == bytes_of(tmp_path / "whole.h5")
+    assert not Parts(path).folder.exists()
+
+
 @pytest.mark.parametrize("more", [0, 100])
 def test_simulate_keeps_the_flows_of_a_file(tmp_path, path, more):
     given = experiment(tmp_path, ["gd", "sgd"])

@@ -164,6 +164,6 @@ def _bytes(values: NDArray[Any] | None) -> bytes | None:
 
 def _same_nodes(one: Shard, other: Shard) -> bool:
     """Whether moments of the same trajectories are the same; others cannot be compared."""
-    known = {(node.first, node.stop): node.moments for node in one.nodes}
-    both = [(known.get((node.first, node.stop)), node.moments) for node in other.nodes]
+    known = {(node.first, node.stop): node.moments for node in one.nodes()}
+    both = [(known.get((node.first, node.stop)), node.moments) for node in other.nodes()]
     return all(a is None or a.same(b) for a, b in both)

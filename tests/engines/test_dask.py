@@ -24,7 +24,11 @@ def scheduler(commands, tmp_path):
     file = tmp_path / "scheduler.json"
     where = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file]
     process = commands.start("dask", "scheduler", *where)
-    until(file.exists, 60, "the scheduler", lambda: commands.output(process))
+
+    def written():
+        return file.exists() and file.read_text().endswith("\n}")
+
+    until(written, 60, "the scheduler", lambda: commands.output(process))
     return json.loads(file.read_text())["address"]
 
 

@@ -21,6 +21,7 @@ from mcsgd.errors import (
     OutputExistsError,
 )
 from mcsgd.experiment import Experiment
+from mcsgd.schemes import STREAM_VERSION
 from mcsgd.storage.merge import merge
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.seal import LENGTH, seal
@@ -210,7 +211,7 @@ def test_busy_target(tmp_path, target):
         merge(target, [head, *shards])
 
 
-NEWER = {"format_version": np.array([2, 0]), "stream_version": 2}
+NEWER = {"format_version": np.array([2, 0]), "stream_version": STREAM_VERSION + 1}
 
 
 @pytest.mark.parametrize("version", NEWER)
@@ -222,7 +223,7 @@ def test_parts_of_a_newer_version_are_refused_and_stay(tmp_path, target, version
     newer = {"head": head, "shard": shards[1], "run": run}[part]
     make_newer(newer, **{version: NEWER[version]})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.h5")}
-    words = rf"{newer.name} .* and this mcsgd .* up to 1: mcsgd .* that version or a newer one reads it"
+    words = rf"{newer.name} .* and this mcsgd .* up to \d: mcsgd .* that version or a newer one reads it"
     with pytest.raises(NewerFormatError, match=words):
         merge(
             tmp_path / "run.h5" if own else target,
