@@ -8,10 +8,10 @@ import json
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mcsgd.errors import BusyError
+from mcsgd.errors import BusyError, WriteError
 
 __all__ = ["locked"]
 
@@ -30,13 +30,18 @@ def locked(folder: Path, task: str = "") -> Iterator[None]:
     ------
     BusyError
         If another process holds it; the message names host and process.
+    WriteError
+        If there is no directory, and none can be made.
     """
     names = [("run.lock", fcntl.LOCK_SH if task else fcntl.LOCK_EX)]
     names += [(f"task-{task}.lock", fcntl.LOCK_EX)] if task else []
     handles: list[int] = []
     try:
-        for name, kind in names:
-            handles.append(_acquire(folder, name, kind))
+        try:
+            for name, kind in names:
+                handles.append(_acquire(folder, name, kind))
+        except OSError as error:
+            raise WriteError(f"{folder} could not be locked: {error}") from error
         yield
     finally:
         if task and len(handles) > 1:
@@ -63,8 +68,9 @@ def _acquire(folder: Path, name: str, kind: int) -> int:
             break
         os.close(handle)
     if kind == fcntl.LOCK_EX:
-        os.truncate(handle, 0)
-        os.pwrite(handle, json.dumps({"host": platform.node(), "process": os.getpid()}).encode(), 0)
+        with suppress(OSError):  # on a full disk, others are not told who has it
+            os.truncate(handle, 0)
+            os.pwrite(handle, json.dumps({"host": platform.node(), "process": os.getpid()}).encode(), 0)
     return handle
 
 
