@@ -91,7 +91,7 @@ class Commands:
             left = self.processes()
             for process in left:
                 kill(process)
-            running = [process for process in self._started if process.poll() is None]  # or not quite gone yet
+            running = [process for process in self._started if process.poll() is None]
             return not left and not running
 
         until(ended, patience, "killed processes to end")
