@@ -22,9 +22,9 @@ Examples
 >>> mcsgd.judge(cloud, flows)
 Verdict on 1000 trajectories
 flow      distance  std. error          95% interval        p  verdict
-gradient  9.87e-06       2e-07  9.58e-06 to 1.02e-05  < 1e-12  excluded
-gd        7.18e-06       1e-07  6.89e-06 to 7.48e-06  < 1e-12  excluded
-sgd       1.90e-07       2e-07         0 to 4.86e-07     0.21  compatible
+gradient  9.92e-06       1e-07  9.63e-06 to 1.02e-05  < 1e-12  excluded
+gd        7.23e-06       1e-07  6.94e-06 to 7.52e-06  < 1e-12  excluded
+sgd       2.35e-07       1e-07         0 to 5.28e-07     0.12  compatible
 """
 
 from __future__ import annotations
