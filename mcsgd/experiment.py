@@ -59,8 +59,8 @@ class Experiment:
     settings : Settings
     fields : tuple of str
         Flows to compare with.
-    tables : dict
-        The file's sections, with defaults filled in; plain JSON.
+    made_of : dict
+        The sections [problem] and [start], of which problem and start were made, with defaults filled in.
     grid : Grid or None
         Points of the [study] section, if there is one.
     """
@@ -69,8 +69,18 @@ class Experiment:
     start: Array
     settings: Settings
     fields: tuple[str, ...]
-    tables: Mapping[str, Any]
+    made_of: Mapping[str, Any]
     grid: Grid | None = None
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The sections of the experiment's file, with defaults filled in; plain JSON."""
+        sections = {**self.made_of, **self.settings.as_tables(), "flow": {"fields": list(self.fields)}}
+        if self.grid is not None:
+            sections["study"] = self.grid.as_table()
+        # Plain JSON now, not when the result is written: dates and arrays have no other form there.
+        plain: dict[str, Any] = json.loads(json.dumps(sections, default=_plain))
+        return plain
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Experiment:
@@ -124,16 +134,7 @@ class Experiment:
             grid = check_study_section(checks, sections["study"], problem, settings, given, fields)
         checks.done()
         problem, start, settings = cast(Problem, problem), cast(Array, start), cast(Settings, settings)
-        described = {
-            "problem": about_problem,
-            "start": about_start,
-            **settings.as_tables(),
-            "flow": {"fields": list(chosen)},
-            **({"study": grid.as_table()} if grid else {}),
-        }
-        # Plain JSON now, not when the result is written: dates and arrays have no other form there.
-        plain = json.loads(json.dumps(described, default=_plain))
-        return cls(problem, start, settings, chosen, plain, grid)
+        return cls(problem, start, settings, chosen, {"problem": about_problem, "start": about_start}, grid)
 
     def run(
         self,

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
 from mcsgd.correction import check_pairs, flow_by_epoch
-from mcsgd.ensemble import Array, Ensemble, Origin
+from mcsgd.ensemble import Ensemble
 from mcsgd.filling import Means, run_to_file
 from mcsgd.machine import available_cores
+from mcsgd.origin import Origin
 from mcsgd.problems.base import Problem
 from mcsgd.production import Simulation
 from mcsgd.progress import Progress, shown
+from mcsgd.rows import Array
 from mcsgd.run import Run
 from mcsgd.schemes import STREAM_VERSION
 from mcsgd.settings import Settings

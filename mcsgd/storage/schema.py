@@ -27,8 +27,8 @@ Root attributes
     trajectories later. singles is not there where single trajectories are the units
 /moments/bin (b), /moments/bins/count (k, b), mean (k, b, d)
     of the binned units (see `mcsgd.moments.Bins`), where they are kept
-/trajectory (n), /epoch (epochs kept), /parameter (d), /other_parameter (d), /path_index (p), /step (steps +
-1)
+/trajectory (n), /epoch (epochs kept), /parameter (d), /other_parameter (d), /path_index (p),
+/step (steps + 1)
     dimension scales, so that xarray names the coordinates. The columns of a matrix have a scale of their own,
     as xarray warns of one dimension twice; none has the name of a dataset in a group, which would be hidden
     by it in xarray's tree

@@ -20,6 +20,7 @@ from mcsgd.storage.output import new_file
 from mcsgd.storage.read import SOON_READ, head_of, run_of
 from mcsgd.storage.schema import MATRIX, POINT, STUDY, open_file, write_versions
 from mcsgd.storage.seal import broken_seal, seal
+from mcsgd.storage.sink import written
 from mcsgd.storage.study_tables import write_tables
 from mcsgd.storage.write import write_head_content, write_moments_content
 from mcsgd.studies.axes import Axis
@@ -136,7 +137,7 @@ def _read_point(group: h5py.Group, path: Path) -> Found:
 def write_point(path: Path, found: Found) -> None:
     """Write a point to a file of its own, in the place of what was there."""
     with new_file(path, replace=True) as temporary:
-        with h5py.File(temporary, "x") as file:
+        with written(temporary) as (file, _):
             _write_point(file, found)
             write_versions(file, POINT)
         seal(temporary)
@@ -185,9 +186,10 @@ def write_study(
     """
     results = []
     with new_file(path, replace, folder) as temporary:
-        with h5py.File(temporary, "x", rdcc_nbytes=0) as file:
+        with written(temporary) as (file, sink):
             for i, (found, where) in enumerate(zip(founds, at, strict=True)):
                 _write_point(file.create_group(f"points/{i}"), found)
+                sink.check()
                 results.append(found.result(where))
             study = complete(tuple(results))
             write_tables(file, study)

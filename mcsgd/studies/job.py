@@ -14,11 +14,12 @@ from typing import Any, cast
 import numpy as np
 
 from mcsgd.compatibility import mismatch
-from mcsgd.ensemble import Ensemble, Origin
+from mcsgd.ensemble import Ensemble
 from mcsgd.errors import DivergedError, InputError, McsgdWarning
 from mcsgd.exact import exact_mean
 from mcsgd.exact.choice import feasible_method
 from mcsgd.flow import Flow
+from mcsgd.origin import Origin
 from mcsgd.problems.base import Problem
 from mcsgd.production import Simulation
 from mcsgd.progress import Progress

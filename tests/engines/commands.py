@@ -91,9 +91,8 @@ class Commands:
             left = self.processes()
             for process in left:
                 kill(process)
-            for process in self._started:
-                process.poll()
-            return not left
+            running = [process for process in self._started if process.poll() is None]
+            return not left and not running
 
         until(ended, patience, "killed processes to end")
 
