@@ -91,9 +91,8 @@ class Commands:
             left = self.processes()
             for process in left:
                 kill(process)
-            for process in self._started:
-                process.poll()
-            return not left
+            # One that dies has no environment any more, and cannot be waited for yet.
+            return not left and all(process.poll() is not None for process in self._started)
 
         until(ended, patience, "killed processes to end")
 
