@@ -125,15 +125,18 @@ def _plan(
         substeps=settings.substeps,
         momentum=settings.momentum,
         epochs=settings.epochs,
-        examples=problem.examples,
-        batch_size=problem.batch_size,
-        batches=problem.batches,
+        shape=steps.Shape(
+            parameters=problem.parameters,
+            state_size=stepper.state_size,
+            batches=problem.batches,
+            batch_size=problem.batch_size,
+            examples=problem.examples,
+            reshuffled=settings.sampling == RESHUFFLED,
+        ),
         given=given_orders(settings, problem.batches),
-        reshuffled=settings.sampling == RESHUFFLED,
         paired=settings.design == "reversed-pairs",
         seed=settings.seed,
         snapshots=np.array(settings.snapshots, np.int64),
-        state_size=stepper.state_size,
         places=stepper.places,
         by_lanes=stepper.by_lanes,
         stop=stop,
@@ -174,7 +177,9 @@ def _compile(
     gradient = problem.pointer("gradient")
     draw = pointer_to(scheme_of(settings), index, index, index, types.boolean, TABLE, TABLE, TABLE)
     number = types.float64
-    advance = pointer_to(stepper.advance, gradient.type, data_type, VECTOR, TABLE, TABLE, number, plan_type)
+    advance = pointer_to(
+        stepper.advance, gradient.type, data_type, VECTOR, TABLE, TABLE, number, numba.typeof(plan.shape)
+    )
     cube = types.float64[:, :, ::1]
     outputs = (types.float64[:, ::1], cube, cube, types.uint8[::1])
     kernel = compile_for(

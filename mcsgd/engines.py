@@ -12,7 +12,7 @@ import pickle
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from typing import Any
 from mcsgd.checks import Checks
 from mcsgd.errors import InputError, MissingExtraError
 from mcsgd.machine import allotted_threads
-from mcsgd.production import Production, Simulation, Span
+from mcsgd.production import Production, Simulation
+from mcsgd.rows import Span
 from mcsgd.sizes import work
 from mcsgd.storage.output import new_file
 from mcsgd.storage.parts import Parts
@@ -30,9 +31,8 @@ __all__ = ["ENGINES", "executor_of", "spread"]
 
 ENGINES = ("local", "dask", "mpi")
 
-CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 3e9, 6e10, 2**26
-"""Chunks of a run, multiply-adds in a chunk (about a tenth of a second, two seconds), bytes kept of a
-chunk."""
+CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 1.5e10, 6e10, 2**26
+"""Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk."""
 PATIENCE = 0.5
 """Seconds between two looks at whether to end."""
 
@@ -126,11 +126,10 @@ def spread(
     job = parts.folder / f"job-{uuid.uuid4().hex}.pickle"
     with new_file(job, replace=True) as temporary:
         temporary.write_bytes(pickle.dumps(simulation))
+    waiting: set[Future[list[str]]] = set()
     try:
-        waiting = {
-            executor.submit(make_chunk, str(job), str(parts.target), *chunk)
-            for chunk in _chunks(simulation, spans)
-        }
+        for chunk in _chunks(simulation, spans):
+            waiting.add(executor.submit(make_chunk, str(job), str(parts.target), *chunk))
         while waiting:
             done, waiting = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED)
             if ending():
@@ -138,6 +137,8 @@ def spread(
             for future in done:
                 yield from (Path(path) for path in future.result())
     finally:
+        for future in waiting:
+            future.cancel()
         job.unlink(missing_ok=True)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import lcm
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.errors import DivergedError
-from mcsgd.moments import EnsembleMoments, MomentsTree, Node, finished_units
+from mcsgd.moments import EnsembleMoments, finished_units
+from mcsgd.origin import Origin
 from mcsgd.rows import Kept, Rows, pieces
 from mcsgd.schemes import DESIGNS
 from mcsgd.settings import Settings
@@ -20,77 +20,7 @@ from mcsgd.settings import Settings
 Array: TypeAlias = NDArray[np.float64]
 Values = TypeVar("Values", bound=np.generic)
 
-GROUP = 16
-"""Trajectories that kernels draw the orders of at once."""
-
-__all__ = ["Ensemble", "Origin"]
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """What trajectories come from, and what their statistics need to know of it.
-
-    Attributes
-    ----------
-    settings : Settings
-    start : (d,)
-    flow_time : float
-        Time of the flow to compare with, epochs * m * eps.
-    batches : int
-        Number of batches, m.
-    leaf : int
-        Trajectories in a leaf of the tree along which moments are merged; see `mcsgd.moments.MomentsTree`.
-    fingerprint : str
-        Hash of all that determines a trajectory's bytes: problem, start, settings, seed, stream.
-    stream_version : int
-        Version of the random stream that the orders were drawn from.
-    kept : str
-        What is kept of them: "cloud", or "moments" alone.
-    """
-
-    settings: Settings
-    start: Array
-    flow_time: float
-    batches: int
-    leaf: int
-    fingerprint: str
-    stream_version: int
-    kept: str = "cloud"
-
-    @property
-    def trajectories_per_unit(self) -> int:
-        """Number of trajectories in an independent unit."""
-        return self.settings.trajectories_per_unit(self.batches)
-
-    @property
-    def steps(self) -> int:
-        """Steps of a trajectory."""
-        return self.settings.epochs * self.batches
-
-    @property
-    def step(self) -> int:
-        """Work is cut at multiples of this: leaves, where moments are kept alone."""
-        return self.leaf if self.kept == "moments" else lcm(GROUP, self.trajectories_per_unit)
-
-    def share(self, k: int, tasks: int) -> tuple[int, int]:
-        """Return (first, stop) of the trajectories that are for task k of so many."""
-        n, step = self.settings.trajectories, self.step
-        steps = -(-n // step)
-        first, stop = (min(steps * i // tasks * step, n) for i in (k, k + 1))
-        return first, stop
-
-    def empty(self, first: int, stop: int) -> Rows:
-        """Return room for trajectories first..stop - 1."""
-        paths = self.settings.paths if self.kept == "cloud" else 0
-        return Rows.empty(first, stop, self.start.size, len(self.settings.snapshots), paths, self.steps + 1)
-
-    def node(self, rows: Rows) -> Node:
-        """Return the moments of some trajectories."""
-        return Node.of(rows, self.start, self.trajectories_per_unit)
-
-    def tree(self, nodes: Iterable[Node] = ()) -> MomentsTree:
-        """Return a tree of moments, with nodes that were had before."""
-        return MomentsTree(self.leaf, nodes)
+__all__ = ["Ensemble"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,8 +58,8 @@ class Experiment:
     settings : Settings
     fields : tuple of str
         Flows to compare with.
-    tables : dict
-        The file's sections, with defaults filled in; plain JSON.
+    made_of : dict
+        The sections [problem] and [start], of which problem and start were made, with defaults filled in.
     study : dict
         Of the [study] section, the arguments of `mcsgd.study`; empty if there is none.
     """
@@ -68,8 +68,18 @@ class Experiment:
     start: Array
     settings: Settings
     fields: tuple[str, ...]
-    tables: Mapping[str, Any]
+    made_of: Mapping[str, Any]
     study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The sections of the experiment's file, with defaults filled in; plain JSON."""
+        sections = {**self.made_of, **self.settings.as_tables(), "flow": {"fields": list(self.fields)}}
+        if self.study:
+            sections["study"] = self.study
+        # Plain JSON now, not when the result is written: dates and arrays have no other form there.
+        plain: dict[str, Any] = json.loads(json.dumps(sections, default=_plain))
+        return plain
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Experiment:
@@ -121,16 +131,7 @@ class Experiment:
             study = check_study_section(checks, sections["study"], problem, settings)
         checks.done()
         problem, start, settings = cast(Problem, problem), cast(Array, start), cast(Settings, settings)
-        described = {
-            "problem": about_problem,
-            "start": about_start,
-            **settings.as_tables(),
-            "flow": {"fields": list(chosen)},
-            **({"study": study} if study else {}),
-        }
-        # Plain JSON now, not when the result is written: dates and arrays have no other form there.
-        plain = json.loads(json.dumps(described, default=_plain))
-        return cls(problem, start, settings, chosen, plain, study)
+        return cls(problem, start, settings, chosen, {"problem": about_problem, "start": about_start}, study)
 
     def run(
         self,

@@ -8,25 +8,22 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
 from mcsgd.engines import spread
-from mcsgd.ensemble import Ensemble
 from mcsgd.errors import FileFormatError, InputError, McsgdError
-from mcsgd.moments import MomentsTree, Node
-from mcsgd.production import Content, Production, Simulation, Span
+from mcsgd.moments import MomentsTree
+from mcsgd.origin import Origin
+from mcsgd.production import Production, Simulation
 from mcsgd.progress import Progress
-from mcsgd.rows import Rows, Source, pieces
+from mcsgd.rows import Span, pieces
 from mcsgd.run import Run
 from mcsgd.stopping import GROWTH, Interruption, StopRules, enough, interruptible
+from mcsgd.storage.holdings import Holdings, missing
 from mcsgd.storage.identity import check_same
-from mcsgd.storage.nodes import nodes_of
-from mcsgd.storage.parts import Parts, missing
+from mcsgd.storage.parts import Parts
 from mcsgd.storage.provenance import made_by
-from mcsgd.storage.read import load
-from mcsgd.storage.seal import broken_seal
-from mcsgd.storage.shards import open_shard
-from mcsgd.storage.write import write_run
+from mcsgd.storage.read import load, load_whole
+from mcsgd.storage.shards import as_shard, open_shard
 
 __all__ = ["Means", "run_to_file"]
 
@@ -100,15 +97,16 @@ def run_to_file(
         if head.cloud.settings.paths and not simulation.keep_cloud:
             paths = simulation.first_paths(means.workers)
             head = replace(head, cloud=replace(head.cloud, first_paths=paths))
-        filling = Filling(simulation, parts, there, head, means, interruption)
-        if there is not None and filling.satisfied(there):
+        holdings = _holdings(parts, simulation.origin, there)
+        if there is not None and _satisfied(there, head, means.rules):
+            parts.remove(shard for shard in holdings.shards if shard.stop <= there.cloud.count)
             return there
         if begun is None or begun.experiment != head.experiment:
             parts.write_head(head)
-        n, stopped_by = filling.fill()
+        n, stopped_by = Filling(simulation, holdings, means, interruption).fill()
         if means.task is not None:
             return None
-        filling.write(n, stopped_by)
+        holdings.finish(head, n, stopped_by)
     return load(target)
 
 
@@ -116,140 +114,101 @@ def _existing(target: Path, blank: Run) -> Run | None:
     """Return the run that is at the target, every byte of which was read, if any is."""
     if not target.exists():
         return None
-    run = load(target)
-    reason = broken_seal(target)
-    if reason:
-        raise FileFormatError(f"{target} is damaged: {reason}. It was not touched")
+    try:
+        run = load_whole(target)
+    except FileFormatError as error:
+        raise FileFormatError(f"{error}. It was not touched") from None
     check_same(target, run, blank)
     return run
 
 
+def _holdings(parts: Parts, origin: Origin, there: Run | None) -> Holdings:
+    """Return what is done; its origin has the trajectories that are wanted, or more if a file has them."""
+    wanted = origin.settings.trajectories
+    if there is not None:  # perhaps only its flows are others
+        wanted = max(wanted, there.cloud.count)
+    origin = replace(origin, settings=replace(origin.settings, trajectories=wanted))
+    holdings = Holdings(parts, origin, [] if there is None else [as_shard(parts.target, there)])
+    most = max((shard.stop for shard in holdings.shards), default=0)
+    if most > wanted:
+        message = f"must be at least {most}, for {parts.folder} has as many; got {wanted}"
+        raise InputError([("trajectories", message)])
+    return holdings
+
+
+def _satisfied(there: Run, head: Run, rules: StopRules) -> bool:
+    """Whether a file has all that is wanted."""
+    if list(there.flows) != list(head.flows):
+        return False
+    cloud, limit = there.cloud, rules.standard_error
+    if cloud.count >= head.cloud.count:
+        return True
+    return limit is not None and enough(cloud.moments, limit)
+
+
 class Filling:
-    """What there is of a run, and how the rest comes to be."""
+    """How the rest of a run comes to be.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    holdings : Holdings
+        What is done already.
+    means : Means
+    interruption : Interruption
+    """
 
     def __init__(
-        self,
-        simulation: Simulation,
-        parts: Parts,
-        there: Run | None,
-        head: Run,
-        means: Means,
-        interruption: Interruption,
+        self, simulation: Simulation, holdings: Holdings, means: Means, interruption: Interruption
     ) -> None:
-        self.simulation, self.parts, self.there, self.head = simulation, parts, there, head
+        self.simulation, self.holdings = simulation, holdings
         self.means, self.interruption = means, interruption
-        self.origin = simulation.origin
-        self.shards = parts.shards(self.origin)
-        self.contents: list[Content] = []  # done, and in memory only
-        self._old = [] if there is None or simulation.keep_cloud else nodes_of(parts.target)
-        self._began = self._flushed = time.monotonic()
+        self.origin = holdings.origin
         self.wanted = self.origin.settings.trajectories
-        self._check_wanted()
-        if there is not None:  # perhaps only its flows are others
-            self.wanted = max(self.wanted, there.cloud.count)
-
-    def satisfied(self, there: Run) -> bool:
-        """Whether a file has all that is wanted."""
-        limit = self.means.rules.standard_error
-        if list(there.flows) != list(self.head.flows):
-            return False
-        if there.cloud.count < self.wanted and not (limit and self._precise(there.cloud, limit)):
-            return False
-        self.parts.remove(shard for shard in self.shards if shard.stop <= there.cloud.count)
-        return True
+        self._began = self._flushed = time.monotonic()
 
     def fill(self) -> tuple[int, str]:
         """Make what is missing; return how many trajectories there are then, and what ended the run."""
-        first, stop = self._share()
+        first, stop = 0, self.wanted
+        if self.means.task is not None:
+            first, stop = self.origin.share(*self.means.task)
         limit, tree, looked = self.means.rules.standard_error, self.origin.tree(), 0
         for bound in _stages(first, stop, self.origin.leaf, limit):
-            spans = missing(self.spans(), first, bound)
+            spans = self.holdings.missing(first, bound)
             if spans:
                 self._make(spans)
-            if missing(self.spans(), first, bound):
+            if self.holdings.missing(first, bound):
                 if self.interruption.asked:
                     self._interrupted(first, stop)
                 return self._complete(), "time"
             if limit is not None:
-                self._look(tree, looked, bound)
-                looked = bound
-                if enough(tree, limit):
+                tree, looked = self._moments(tree, looked, bound), bound
+                if tree.covers(bound) and enough(tree.total, limit):
                     return bound, "standard error"
         if self.means.task is not None:
             self._keep()
         return stop, "count"
 
-    def spans(self) -> list[Span]:
-        """Return the ranges of trajectories that are done."""
-        if self.simulation.keep_cloud:
-            return [(source.first, source.stop) for source in self.sources()]
-        return [(node.first, node.stop) for node in self.nodes()]
-
-    def sources(self) -> list[Source]:
-        """Return the trajectories that are done: in memory, in the file, in shards."""
-        found: list[Source] = [rows for rows in self.contents if isinstance(rows, Rows)]
-        found += [self.there.cloud.rows] if self.there is not None and self.there.cloud.rows else []
-        return found + [shard.rows for shard in self.shards if shard.rows is not None]
-
-    def nodes(self) -> list[Node]:
-        """Return the moments that are done, of whole leaves or to the last trajectory."""
-        found = [node for nodes in self.contents if isinstance(nodes, list) for node in nodes]
-        found += self._old + [node for shard in self.shards for node in shard.nodes]
-        whole = self.origin.leaf
-        return [node for node in found if (node.stop - node.first) % whole == 0 or node.stop == self.wanted]
-
-    def write(self, n: int, stopped_by: str) -> None:
-        """Write the file, of the first n trajectories, and remove the shards that are in it."""
-        self._keep_beyond(n)
-        settings = replace(self.origin.settings, trajectories=n)
-        origin = replace(self.origin, settings=settings)
-        provenance = dict(self.head.provenance) | {"shards": [dict(shard.made) for shard in self.shards]}
-        run = replace(
-            self.head,
-            cloud=replace(self.head.cloud, origin=origin),
-            stopped_by=stopped_by,
-            provenance=provenance,
-        )
-        tree = None
-        if not self.simulation.keep_cloud:
-            tree = self.origin.tree(node for node in self.nodes() if node.stop <= n)
-        replaces = self.there is not None
-        write_run(self.parts.target, run, self.sources(), tree, replaces, self.parts.folder)
-        self.parts.remove(shard for shard in self.shards if shard.stop <= n)
-
-    def _check_wanted(self) -> None:
-        most = max((shard.stop for shard in self.shards), default=0)
-        if most > self.wanted:
-            message = f"must be at least {most}, for {self.parts.folder} has as many; got {self.wanted}"
-            raise InputError([("trajectories", message)])
-
-    def _share(self) -> Span:
-        """Return the range of trajectories that this process is for."""
-        if self.means.task is None:
-            return 0, self.wanted
-        return self.origin.share(*self.means.task)
-
     def _make(self, spans: Sequence[Span]) -> None:
         """Make trajectories, and keep them in shards from time to time."""
         done = sum(stop - first for first, stop in missing(spans, 0, self.wanted))
         if self.means.executor is not None:
-            self._spread(spans, done)
+            self._spread(spans, done, self.means.executor)
             return
         production = Production(self.simulation, spans, self.means.workers)
         for made in _counted(production.run(), spans):
             self.means.progress(done + made, self.wanted)
-            if self.interruption.asked or self.means.rules.out_of_time:
+            if self._ending():
                 production.stop()
             elif self._due(production.pending):
-                self.contents += production.take()
+                self.holdings.contents += production.take()
                 self._keep()
-        self.contents += production.take()
+        self.holdings.contents += production.take()
 
-    def _spread(self, spans: Sequence[Span], done: int) -> None:
-        executor = cast(Executor, self.means.executor)
-        for path in spread(self.simulation, self.parts, spans, executor, self._ending):
+    def _spread(self, spans: Sequence[Span], done: int, executor: Executor) -> None:
+        for path in spread(self.simulation, self.holdings.parts, spans, executor, self._ending):
             shard = open_shard(path, self.origin)
-            self.shards.append(shard)
+            self.holdings.shards.append(shard)
             done += shard.stop - shard.first
             self.means.progress(done, self.wanted)
 
@@ -263,63 +222,42 @@ class Filling:
 
     def _keep(self) -> None:
         """Write what is in memory only to shards."""
-        now = time.monotonic()
-        made = made_by(now - self._flushed)
-        for content in self.contents:
-            path = self.parts.add(self.origin, content, made)
-            self.shards.append(open_shard(path, self.origin))
-        self.contents, self._flushed = [], time.monotonic()
-
-    def _keep_beyond(self, n: int) -> None:
-        """Keep what was done beyond the end, for the time when the run is extended."""
-        inside = [content for content in self.contents if _span(content)[1] <= n]
-        self.contents = [content for content in self.contents if _span(content)[1] > n]
-        self._keep()
-        self.contents = inside
+        self.holdings.keep(made_by(time.monotonic() - self._flushed))
+        self._flushed = time.monotonic()
 
     def _complete(self) -> int:
-        """Return up to where all is done, in whole units, when the time is over."""
+        """Return up to where all is done, in whole units, when the time is over; keep what is beyond."""
         if self.means.task is not None:
             self._keep()
             return 0
-        gaps = missing(self.spans(), 0, self.wanted)
-        unit = self.origin.trajectories_per_unit
-        n = gaps[0][0] // unit * unit
-        if not self.simulation.keep_cloud:
-            n = gaps[0][0]
+        n = self.holdings.missing(0, self.wanted)[0][0]
+        if self.simulation.keep_cloud:
+            n -= n % self.origin.trajectories_per_unit
+        self.holdings.keep(made_by(time.monotonic() - self._flushed), beyond=n)
         if n == 0:
-            self._keep()
             raise McsgdError(
-                f"the time was over before trajectory 0 was done; what was is kept in {self.parts.folder}"
+                "the time was over before trajectory 0 was done; what was is kept in "
+                f"{self.holdings.parts.folder}"
             )
         return n
 
     def _interrupted(self, first: int, stop: int) -> None:
         """Keep what was done, and say how to go on."""
         self._keep()
-        left = sum(end - begin for begin, end in missing(self.spans(), first, stop))
+        left = sum(end - begin for begin, end in self.holdings.missing(first, stop))
         raise KeyboardInterrupt(
             f"interrupted with {stop - first - left} of {stop - first} trajectories done, which are kept in "
-            f"{self.parts.folder}: the same command goes on from there"
+            f"{self.holdings.parts.folder}: the same command goes on from there"
         )
 
-    def _look(self, tree: MomentsTree, first: int, stop: int) -> None:
-        """Add trajectories to the tree that the standard error is had of."""
+    def _moments(self, tree: MomentsTree, first: int, stop: int) -> MomentsTree:
+        """Return the moments of trajectories before `stop`, given a tree of those before `first`."""
         if not self.simulation.keep_cloud:
-            tree.nodes[:] = self.origin.tree(node for node in self.nodes() if node.stop <= stop).nodes
-            return
-        for rows in pieces(self.sources(), first, stop, self.origin.leaf):
+            # Nodes may reach beyond, merged before the stop was looked at: then they do not cover it.
+            return self.holdings.tree(stop)
+        for rows in pieces(self.holdings.sources, first, stop, self.origin.leaf):
             tree.add(self.origin.node(rows))
-
-    def _precise(self, cloud: Ensemble, limit: float) -> bool:
-        whole = [Node(0, cloud.count, cloud.moments)]
-        return enough(self.origin.tree(whole), limit)
-
-
-def _span(content: Content) -> Span:
-    if isinstance(content, Rows):
-        return content.first, content.stop
-    return content[0].first, content[-1].stop
+        return tree
 
 
 def _stages(first: int, stop: int, leaf: int, standard_error: float | None) -> Iterator[int]:

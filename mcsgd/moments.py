@@ -126,6 +126,15 @@ class EnsembleMoments:
         left_out, diverged = self.left_out + other.left_out, self.diverged + other.diverged
         return EnsembleMoments(units, singles, left_out, diverged)
 
+    def same(self, other: EnsembleMoments) -> bool:
+        """Whether the other has the same moments, to the last bit."""
+        return self._bits == other._bits
+
+    @property
+    def _bits(self) -> list[bytes | int]:
+        bits = [b for one in (self.units, self.singles) for b in (one.mean.tobytes(), one.scatter.tobytes())]
+        return [self.units.count, self.singles.count, self.left_out, self.diverged, *bits]
+
 
 @dataclass(frozen=True, eq=False)
 class Node:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import cast
 
 from mcsgd.blocks import Blocks
 from mcsgd.checks import Checks
 from mcsgd.correction import corrected
-from mcsgd.ensemble import Array, Ensemble, Origin
+from mcsgd.ensemble import Array, Ensemble
 from mcsgd.machine import memory_bytes
 from mcsgd.moments import Node
+from mcsgd.origin import Content, Origin
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress
-from mcsgd.rows import Rows, joined
+from mcsgd.rows import Rows, Span, joined
 from mcsgd.settings import COPIES
 from mcsgd.sizes import block_size
 
-__all__ = ["Content", "Production", "Simulation", "Span"]
-
-Content: TypeAlias = Rows | list[Node]
-"""What is kept of trajectories that follow each other."""
-Span: TypeAlias = tuple[int, int]
+__all__ = ["Production", "Simulation"]
 
 ROOM = 2**25
 """Bytes that blocks are run into; beyond, there is another room."""
@@ -67,8 +64,8 @@ class Simulation:
         rows = self.origin.leaf if not self.keep_cloud else self.block_size or 1
         needed, memory = COPIES * rows * self.bytes_each * workers / 2**30, memory_bytes() / 2**30
         if needed > memory:
-            name = "workers" if self.block_size is None else "block_size"
-            checks.fail(name, f"need {needed:.0f} GiB at once; the memory is {memory:.0f} GiB")
+            name = "workers" if self.block_size is None or not self.keep_cloud else "block_size"
+            checks.fail(name, f"need {needed:.3g} GiB at once; the memory is {memory:.3g} GiB")
         checks.done()
 
     def first_paths(self, workers: int) -> Array:

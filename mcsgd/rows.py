@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
+Span: TypeAlias = tuple[int, int]
+"""(first, stop) of trajectories first..stop - 1."""
 
-__all__ = ["Kept", "Rows", "Source", "joined", "pieces"]
+__all__ = ["Kept", "Rows", "Source", "Span", "joined", "pieces"]
 
 
 class Source(Protocol):

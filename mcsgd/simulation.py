@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
 from mcsgd.correction import check_pairs, flow_by_epoch
-from mcsgd.ensemble import Ensemble, Origin
+from mcsgd.ensemble import Ensemble
 from mcsgd.filling import Means, run_to_file
 from mcsgd.machine import available_cores
+from mcsgd.origin import Origin
 from mcsgd.problems.base import Problem
 from mcsgd.production import Simulation
 from mcsgd.progress import Progress, shown

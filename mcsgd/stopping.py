@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mcsgd.checks import Checks
-from mcsgd.moments import MomentsTree
+from mcsgd.moments import EnsembleMoments
 
 __all__ = ["Interruption", "StopRules", "enough", "interruptible"]
 
@@ -57,11 +57,11 @@ class StopRules:
         return self.seconds is not None and time.monotonic() - self.began >= self.seconds
 
 
-def enough(tree: MomentsTree, standard_error: float) -> bool:
+def enough(moments: EnsembleMoments, standard_error: float) -> bool:
     """Whether the mean of these trajectories has no larger standard error in any parameter."""
-    if not tree.nodes or (moments := tree.total).diverged or moments.units.count < LEAST_UNITS:
-        return False
     units = moments.units
+    if moments.diverged or units.count < LEAST_UNITS:
+        return False
     variance = np.diag(units.scatter) / (units.count - 1) / units.count
     return bool(np.sqrt(variance.max()) <= standard_error)
 

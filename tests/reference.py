@@ -79,7 +79,12 @@ def random_words(seed, stream, epoch):
 
 def permutation(seed, stream, epoch, size):
     """Fisher and Yates's shuffle of 0, ..., size - 1, with draws in mixed radix."""
-    words = random_words(seed, stream, epoch)
+    if size <= 13:  # two streams share a block
+        words = random_words(seed, 8 * (stream // 16) + stream % 8, epoch)
+        if stream // 8 % 2:
+            next(words)
+    else:
+        words = random_words(seed, stream, epoch)
     word, used = next(words), 1
     items = list(range(size))
     for last in range(size - 1, 0, -1):

@@ -4,8 +4,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mcsgd.ensemble import Ensemble, Origin
+from mcsgd.ensemble import Ensemble
 from mcsgd.errors import DivergedError
+from mcsgd.origin import Origin
 from mcsgd.rows import Rows
 from mcsgd.settings import Settings
 

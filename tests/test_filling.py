@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -396,6 +397,31 @@ def test_standard_error_is_reached_with_the_same_bytes(toy, path, tmp_path, sett
     assert simulate(toy, START, settings, path, keep_cloud=keep).count == 5000  # without the rule, it goes on
 
 
+@pytest.mark.parametrize("keep", [True, False], ids=["cloud", "moments"])
+@pytest.mark.usefixtures("small_leaves")
+def test_standard_error_with_other_processes(toy, path, tmp_path, keep, monkeypatch):
+    monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
+    whole = simulate(toy, START, MOMENTS, keep_cloud=keep)
+    rules = StopRules(standard_error=1.8 * whole.standard_error.max())
+    here = simulate(toy, START, MOMENTS, tmp_path / "here.h5", stop=rules, keep_cloud=keep)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        cloud = simulate(toy, START, MOMENTS, path, stop=rules, keep_cloud=keep, executor=executor)
+    assert cloud.count == here.count < 5000
+    assert mcsgd.load(path).stopped_by == "standard error"
+    assert bytes_of(path) == bytes_of(tmp_path / "here.h5")
+
+
+@pytest.mark.usefixtures("small_leaves")
+def test_standard_error_of_moments_merged_beyond_where_it_is_reached(toy, path):
+    """What was kept of a longer run is in few large nodes: a look at fewer trajectories has no moments."""
+    _interrupted(toy, path, after=3968, settings=MOMENTS, keep_cloud=False)
+    rules = StopRules(standard_error=1.8 * simulate(toy, START, MOMENTS).standard_error.max())
+    cloud = simulate(toy, START, MOMENTS, path, stop=rules, keep_cloud=False)
+    assert cloud.standard_error.max() <= rules.standard_error
+    assert mcsgd.load(path).stopped_by == "standard error"
+    assert simulate(toy, START, MOMENTS, path, keep_cloud=False).count == 5000
+
+
 @pytest.mark.parametrize(("argument", "value"), [("standard_error", 0.0), ("seconds", -1), ("seconds", "1")])
 def test_wrong_rules(argument, value):
     with pytest.raises(InputError, match=f"^{argument}: must be"):
@@ -432,6 +458,60 @@ def test_no_room_on_the_disk(toy, path, tmp_path, most):
         assert ("endpoints" in file) == (most == 60_000)
     simulate(toy, START, SETTINGS, path, progress=_never if most == 60_000 else False)
     assert bytes_of(path) == plain(toy, tmp_path)
+
+
+FULL_DISKS = """
+import json, subprocess, sys
+from pathlib import Path
+from kept import bytes_of, many_shards
+from mcsgd import Settings, simulate, problems, errors
+toy = problems.ScalarFactorization([1.0, 0.5, 2.0, 1.5], [0.6, 1.0, 0.2, 0.9])
+settings = Settings(0.05, epochs=2, trajectories=5000, seed=3, snapshots=(1,), paths=40)
+folder, plain, reports = Path(sys.argv[1]) / "disk", Path(sys.argv[1]) / "plain.h5", []
+folder.mkdir()
+simulate(toy, [1.2, 0.7], settings, plain)
+
+def run():
+    with many_shards():
+        simulate(toy, [1.2, 0.7], settings, folder / "run.h5", block_size=500)
+
+for size in map(int, sys.argv[2:]):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "small", folder], check=True)
+    try:
+        run()
+        raise SystemExit(f"there was room in {size} kB")
+    except errors.WriteError as error:
+        failed = str(error)
+    shards = len(list(folder.glob("run.h5.parts/*-*.h5")))
+    subprocess.run(["mount", "-o", "remount,size=5m", folder], check=True)
+    run()
+    same = bytes_of(folder / "run.h5") == bytes_of(plain)
+    left = [path.name for path in folder.iterdir()]
+    reports.append({"failed": failed, "shards": shards, "same": same, "left": left})
+    subprocess.run(["umount", folder], check=True)
+print(json.dumps(reports))
+"""
+
+
+def _own_file_systems():
+    """Whether a process may have file systems of its own."""
+    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "small", "/mnt"]
+    return shutil.which("unshare") and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _own_file_systems(), reason="needs file systems of its own (unshare -rm)")
+def test_full_disks_that_get_larger(tmp_path):
+    """HDF5, if it is told of a full disk, crashes when the process ends: it ends well."""
+    command = ["unshare", "-rm", sys.executable, "-c", FULL_DISKS, tmp_path, *map(str, range(10, 631, 31))]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    reports = json.loads(done.stdout)
+    for report in reports:
+        assert report["failed"].endswith("could not be written: [Errno 28] No space left on device")
+        assert report["same"]
+        assert report["left"] == ["run.h5"]
+    assert {0, 1, 10} <= {report["shards"] for report in reports}  # full at a shard, and at the end
 
 
 MEMORY = """

@@ -249,12 +249,19 @@ def test_blocks_may_cut_units(toy, size):
     assert_same(cut.moments, whole.moments)
 
 
-@pytest.mark.parametrize(("size", "name"), [(24, "block_size"), (None, "workers")])
-def test_sets_larger_than_the_memory(toy, monkeypatch, size, name):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("workers", {"keep_cloud": False}), ("block_size", {"block_size": 24, "path": "run.h5"})],
+)
+def test_blocks_or_leaves_larger_than_the_memory(toy, tmp_path, monkeypatch, name, options):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mcsgd.production.memory_bytes", lambda: 1000)
     settings = Settings(0.05, trajectories=48, design="balanced")
-    with pytest.raises(InputError, match=f"^{name}: need 0 GiB at once; the memory is 0 GiB"):
-        simulate(toy, START, settings, keep_cloud=False, workers=1, block_size=size)
+    with pytest.raises(
+        InputError, match=rf"^{name}: need [\d.e-]*[1-9][\d.e-]* GiB at once; the memory is 9.31e-07 GiB"
+    ):
+        simulate(toy, START, settings, workers=1, **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_experiment_without_the_cloud(toy, tmp_path):

@@ -9,7 +9,7 @@ alone. Under reversed pairs, trajectories 2p and 2p + 1 share stream p and the s
 Bounded integers come from 64-bit words by mixed radix: the word is a fraction x in [0, 1); the
 integer part of bound * x is the draw, the rest the next x. A new word is begun before the
 product of the bounds would pass 2^33, so no outcome's probability is off by more than 2^-31 of
-itself per word; one 128-bit block gives a whole permutation of m <= 20.
+itself per word; one 128-bit block gives a whole permutation of m <= 20, and two of m <= 13.
 
 `given` (rows, ...) is what a scheme starts from: the order of `given_order`, (1, m); for random orders of
 few batches, all of them ranked, (1, m!), or nothing, (1, 0); a set (S, m) for `mcsgd.kernels.sets`.
@@ -28,6 +28,7 @@ MASK, SHIFT = 0xFFFFFFFF, 32
 WORD_CAPACITY = 2**33
 IDENTITY = np.int64(-0x123456789ABCDF0)  # 0xFEDCBA9876543210
 GROUP, LOG_GROUP = 2 * LANES, 4  # streams at a time
+MOST_OF_A_WORD = 13  # 13! < WORD_CAPACITY
 MOST_PACKED = 16  # numbers 0..15 of four bits each fill a 64-bit word
 MOST_RANKED = 8  # 8! words still fit into the second cache
 
@@ -40,6 +41,27 @@ def digit(fraction, bound):
     low = (fraction & mask) * times
     high = (fraction >> half) * times + (low >> half)
     return high >> half, (high << half) | (low & mask)
+
+
+@inline
+def half_of_a_block(seed, streams, epoch):
+    """Return the word of each of eight streams, where two share a block: see `halves_of_blocks`."""
+    shared = (streams >> splat(LOG_GROUP)) << splat(LOG_GROUP - 1) | (streams & splat(LANES - 1))
+    first, second = random_words(seed, shared, epoch, 0)
+    which = (streams >> splat(LOG_GROUP - 1)) & splat(1)
+    return first ^ ((first ^ second) & (splat(0) - which))
+
+
+@inline
+def halves_of_blocks(seed, stream, epoch):
+    """Return a 64-bit word for each of GROUP streams, in two vectors.
+
+    Streams 16 g + i and 16 g + 8 + i, i < 8, have the two words of one block, that of number 8 g + i.
+    """
+    if stream & (GROUP - 1) == 0:
+        return random_words(seed, splat(stream // 2) + counting(), epoch, 0)
+    streams = splat(stream) + counting()
+    return half_of_a_block(seed, streams, epoch), half_of_a_block(seed, streams + splat(LANES), epoch)
 
 
 @inline
@@ -59,14 +81,13 @@ def store_packed(packed, more_packed, size, orders, column, step):
         store(orders, at + LANES, (more_packed >> splat(4 * i)) & splat(15))
 
 
-@jit
+@inline
 def shuffle_ranked(seed, stream, epoch, size, ranked, orders, column, step):
     """`shuffle` for size <= 8, by a table of all permutations; the same as without it.
 
     The whole part of size! x is the number whose digits `shuffle_packed` draws from the fraction x: the rank.
     """
-    words, _ = random_words(seed, splat(stream) + counting(), epoch, 0)
-    more_words, _ = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
+    words, more_words = halves_of_blocks(seed, stream, epoch)
     packed = gather(ranked, 0, digit(words, ranked.size)[0])
     more_packed = gather(ranked, 0, digit(more_words, ranked.size)[0])
     store_packed(packed, more_packed, size, orders, column, step)
@@ -78,8 +99,12 @@ def shuffle_packed(seed, stream, epoch, size, orders, column, step):
 
     Two vectors go side by side, for each waits long for its own last result.
     """
-    words, spares = random_words(seed, splat(stream) + counting(), epoch, 0)
-    more_words, more_spares = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
+    if size <= MOST_OF_A_WORD:
+        words, more_words = halves_of_blocks(seed, stream, epoch)
+        spares, more_spares = words, more_words
+    else:
+        words, spares = random_words(seed, splat(stream) + counting(), epoch, 0)
+        more_words, more_spares = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
     packed = splat(IDENTITY)
     more_packed = packed
     used = 1
@@ -161,7 +186,7 @@ def choose(seed, stream, epoch, size, orders, column, step):
                 store(orders, (i + 1) * step + column + more, digit(spare, size)[0])
 
 
-@jit
+@inline
 def orders_of(replacing, seed, stream, epoch, size, ranked, orders, column, step):
     """Draw the orders of GROUP streams; arguments as `shuffle`."""
     if replacing:
@@ -176,19 +201,17 @@ def orders_of(replacing, seed, stream, epoch, size, ranked, orders, column, step
 def fixed_batches(replacing, seed, first, epoch, paired, given, sequence):
     """Visit fixed batches in the orders drawn by `orders_of`."""
     m, width = sequence.shape
-    ranked = given.reshape(-1)
     if not paired:
-        flat = sequence.reshape(-1)
         for column in range(0, width, GROUP):
-            orders_of(replacing, seed, first + column, epoch, m, ranked, flat, column, width)
+            orders_of(replacing, seed, first + column, epoch, m, given, sequence, column, width)
         return
-    orders = np.empty(m * GROUP, np.int64)
+    table = np.empty((m, GROUP), np.int64)
     for stream in range(first // 2, (first + width - 1) // 2 + 1, GROUP):
-        orders_of(replacing, seed, stream, epoch, m, ranked, orders, 0, GROUP)
+        orders_of(replacing, seed, stream, epoch, m, given, table, 0, GROUP)
         for lane in range(GROUP):
             t = 2 * (stream + lane) - first
             for s in range(m):
-                batch = orders[s * GROUP + lane]
+                batch = table[s, lane]
                 if 0 <= t < width:
                     sequence[s, t] = batch
                 if 0 <= t + 1 < width:
@@ -228,14 +251,14 @@ def reshuffle_examples(seed, first, epoch, paired, given, sequence, rows):
     n, examples = rows.shape
     m = len(sequence)
     per_stream = 2 if paired else 1
-    orders = np.empty(examples * GROUP, np.int64)
+    table = np.empty((examples, GROUP), np.int64)
     for stream in range(first // per_stream, (first + n - 1) // per_stream + 1, GROUP):
-        shuffle(seed, stream, epoch, examples, orders, 0, GROUP)
+        shuffle(seed, stream, epoch, examples, table, 0, GROUP)
         for lane in range(GROUP):
             for member in range(per_stream):
                 t = per_stream * (stream + lane) + member - first
                 if 0 <= t < n:
                     for i in range(examples):
-                        rows[t, i] = orders[i * GROUP + lane]
+                        rows[t, i] = table[i, lane]
                     for s in range(m):
                         sequence[s, t] = s if member == 0 else m - 1 - s

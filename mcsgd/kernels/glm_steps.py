@@ -44,11 +44,11 @@ def residuals(z, at, y, y_at, size):
 
 
 @inline
-def step_group(state, bases, count, batch, work, step_size, plan, l2, family):
+def step_group(state, bases, count, batch, work, step_size, shape, l2, family):
     """Step `count` <= GROUP trajectories, whose states begin at `bases`, on one batch."""
     z, z_bases = work
     height, width = batch.height, batch.width
-    features = plan.start.size
+    features = shape.parameters
     multiply(state, bases, count, 1, batch.XT, batch.at, height, features, height // LANES, z, 0, height)
     for i in range(count):
         if family == LOGISTIC:
@@ -68,29 +68,29 @@ def workspace(height):
 
 
 @jit
-def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
+def fixed_batches(gradient, data, state, visits, rows, step_size, shape):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, Y, sizes, l2, family = data
     work, bases = workspace(X.shape[1]), np.empty(GROUP, np.int64)
     for visited in visits:
-        order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
-        for k in range(plan.batches):
+        order, starts = sorted_by_batch(visited, state.size // shape.state_size, shape.batches)
+        for k in range(shape.batches):
             batch = fixed_batch(X, XT, Y, sizes, k)
             for begin in range(starts[k], starts[k + 1], GROUP):
                 count = min(GROUP, starts[k + 1] - begin)
                 for i in range(count):
-                    bases[i] = order[begin + i] * plan.state_size
-                step_group(state, bases, count, batch, work, step_size, plan, l2, family)
+                    bases[i] = order[begin + i] * shape.state_size
+                step_group(state, bases, count, batch, work, step_size, shape, l2, family)
 
 
 @jit
-def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
+def reshuffled_examples(gradient, data, state, visits, rows, step_size, shape):
     """Step all trajectories on batches of their own."""
     X, _, Y, sizes, l2, family = data
     work, bases = workspace(sizes[0]), np.empty(1, np.int64)
     packed = empty_batch(sizes[0], X.shape[1], 1)
-    for t in range(state.size // plan.state_size):
-        bases[0] = t * plan.state_size
+    for t in range(state.size // shape.state_size):
+        bases[0] = t * shape.state_size
         for visited in visits:
-            batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
-            step_group(state, bases, 1, batch, work, step_size, plan, l2, family)
+            batch = pack(X, Y, batch_of(visited, t, rows, shape), packed)
+            step_group(state, bases, 1, batch, work, step_size, shape, l2, family)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -26,12 +28,12 @@ TABLE = types.int64[:, ::1]
 
 def jit(function: Callable[..., Any]) -> Any:
     """Compile on first use, for the argument types of that use."""
-    return numba.njit(**_OPTIONS)(function)
+    return _kept(numba.njit(**_OPTIONS)(function))
 
 
 def jit_sum(function: Callable[..., Any]) -> Any:
     """Compile as `jit`, for a sum over many terms whose order does not matter."""
-    return numba.njit(**_OPTIONS, fastmath=_RELAXED)(function)
+    return _kept(numba.njit(**_OPTIONS, fastmath=_RELAXED)(function))
 
 
 def user_jit(function: Callable[..., Any]) -> Any:
@@ -41,13 +43,35 @@ def user_jit(function: Callable[..., Any]) -> Any:
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile as `jit`, and put the machine code into the caller's: for a few lines on vector values."""
-    return numba.njit(**_OPTIONS, forceinline=True)(function)
+    return _kept(numba.njit(**_OPTIONS, forceinline=True)(function))
 
 
 @cache
 def compile_for(function: Callable[..., Any], *arguments: Any) -> Any:
     """Compile a plain function for exactly these numba types (returning nothing), cached on disk."""
-    return numba.njit(types.void(*arguments), **_OPTIONS)(function)
+    dispatcher = _kept(numba.njit(**_OPTIONS)(function))
+    dispatcher.compile(types.void(*arguments))
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+def _kept(dispatcher: Any) -> Any:
+    """Make what is kept on disk of a function void when any of the package's files has changed.
+
+    Numba looks at the function's own file alone: it would run the machine code of a callee as it was before,
+    or fail at the start, since classes that were moved cannot be found.
+    """
+    dispatcher._cache._cache_file._version = f"{numba.__version__} {_stamp()}"
+    return dispatcher
+
+
+@cache
+def _stamp() -> str:
+    """Return a hash of when the package's files were written, and how large they are."""
+    package = Path(__file__).resolve().parents[1]
+    found = ((path.relative_to(package), path.stat()) for path in sorted(package.rglob("*.py")))
+    text = "".join(f"{path} {stat.st_mtime_ns} {stat.st_size}\n" for path, stat in found)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def cache_directory() -> str:

@@ -107,13 +107,13 @@ def sums_into(x, rows, height, out, at, keep, rate):
 
 
 @inline
-def step(own, batch, hidden, output, work, step_size, plan, l2):
+def step(own, batch, hidden, output, work, step_size, shape, l2):
     """Step the trajectory whose state is `own` on one batch; its weights are filled in."""
     rows_1, rows_2, columns_2, rows, a, turned, o, e, weights = work
     rate, keep = -step_size, 1.0 - step_size * l2
     size, height, width, vectors = batch.size, batch.height, batch.width, batch.height // LANES
     outputs, wide = o.size // height, padded(hidden)
-    features = (plan.start.size - outputs * (hidden + 1)) // hidden - 1
+    features = (shape.parameters - outputs * (hidden + 1)) // hidden - 1
     b1 = hidden * width
     b2 = b1 + wide + outputs * wide
     second = own[b1 + wide :]  # W2
@@ -133,28 +133,28 @@ def step(own, batch, hidden, output, work, step_size, plan, l2):
 
 
 @jit
-def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
+def fixed_batches(gradient, data, state, visits, rows, step_size, shape):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, Y, sizes, hidden, output, l2 = data
-    work, size = workspace(X.shape[1], X.shape[2], hidden, Y.shape[1]), plan.state_size
+    work, size = workspace(X.shape[1], X.shape[2], hidden, Y.shape[1]), shape.state_size
     for visited in visits:
-        order, starts = sorted_by_batch(visited, state.size // size, plan.batches)
-        for k in range(plan.batches):
+        order, starts = sorted_by_batch(visited, state.size // size, shape.batches)
+        for k in range(shape.batches):
             batch = fixed_batch(X, XT, Y, sizes, k)
             weigh_examples(batch, work.weights)
             for i in range(starts[k], starts[k + 1]):
                 own = state[order[i] * size : (order[i] + 1) * size]
-                step(own, batch, hidden, output, work, step_size, plan, l2)
+                step(own, batch, hidden, output, work, step_size, shape, l2)
 
 
 @jit
-def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
+def reshuffled_examples(gradient, data, state, visits, rows, step_size, shape):
     """Step all trajectories on batches of their own."""
     X, _, Y, sizes, hidden, output, l2 = data
-    work, size = workspace(sizes[0], X.shape[1], hidden, Y.shape[1]), plan.state_size
+    work, size = workspace(sizes[0], X.shape[1], hidden, Y.shape[1]), shape.state_size
     packed = empty_batch(sizes[0], X.shape[1], Y.shape[1])
     for t in range(state.size // size):
         for visited in visits:
-            batch = pack(X, Y, batch_of(visited, t, rows, plan), packed)
+            batch = pack(X, Y, batch_of(visited, t, rows, shape), packed)
             weigh_examples(batch, work.weights)
-            step(state[t * size : (t + 1) * size], batch, hidden, output, work, step_size, plan, l2)
+            step(state[t * size : (t + 1) * size], batch, hidden, output, work, step_size, shape, l2)

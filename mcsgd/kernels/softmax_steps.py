@@ -49,14 +49,14 @@ def softmax_slopes(z, at, classes, batch, weights):
 
 
 @inline
-def step_group(state, starts, count, batch, classes, work, step_size, plan, l2):
+def step_group(state, starts, count, batch, classes, work, step_size, shape, l2):
     """Step `count` trajectories, whose states begin at `starts`, on one batch."""
     bases, z, z_bases, weights = work
     height, width = batch.height, batch.width
     for i in range(count):
         for c in range(classes):
             bases[i * classes + c] = starts[i] + c * width
-    rows, features = count * classes, plan.start.size // classes
+    rows, features = count * classes, shape.parameters // classes
     weigh_examples(batch, weights)
     multiply(state, bases, rows, 1, batch.XT, batch.at, height, features, height // LANES, z, 0, height)
     for i in range(count):
@@ -75,32 +75,32 @@ def workspace(group, classes, height):
 
 
 @jit
-def fixed_batches(gradient, data, state, visits, rows, step_size, plan):
+def fixed_batches(gradient, data, state, visits, rows, step_size, shape):
     """Step all trajectories on the fixed batches that they visit."""
     X, XT, onehot, sizes, l2 = data
     classes = onehot.shape[1]
     group = max(1, ROWS // classes)
     work, members = workspace(group, classes, X.shape[1]), np.empty(group, np.int64)
     for visited in visits:
-        order, starts = sorted_by_batch(visited, state.size // plan.state_size, plan.batches)
-        for k in range(plan.batches):
+        order, starts = sorted_by_batch(visited, state.size // shape.state_size, shape.batches)
+        for k in range(shape.batches):
             batch = fixed_batch(X, XT, onehot, sizes, k)
             for begin in range(starts[k], starts[k + 1], group):
                 count = min(group, starts[k + 1] - begin)
                 for i in range(count):
-                    members[i] = order[begin + i] * plan.state_size
-                step_group(state, members, count, batch, classes, work, step_size, plan, l2)
+                    members[i] = order[begin + i] * shape.state_size
+                step_group(state, members, count, batch, classes, work, step_size, shape, l2)
 
 
 @jit
-def reshuffled_examples(gradient, data, state, visits, rows, step_size, plan):
+def reshuffled_examples(gradient, data, state, visits, rows, step_size, shape):
     """Step all trajectories on batches of their own."""
     X, _, onehot, sizes, l2 = data
     classes = onehot.shape[1]
     work, members = workspace(1, classes, sizes[0]), np.empty(1, np.int64)
     packed = empty_batch(sizes[0], X.shape[1], classes)
-    for t in range(state.size // plan.state_size):
-        members[0] = t * plan.state_size
+    for t in range(state.size // shape.state_size):
+        members[0] = t * shape.state_size
         for visited in visits:
-            batch = pack(X, onehot, batch_of(visited, t, rows, plan), packed)
-            step_group(state, members, 1, batch, classes, work, step_size, plan, l2)
+            batch = pack(X, onehot, batch_of(visited, t, rows, shape), packed)
+            step_group(state, members, 1, batch, classes, work, step_size, shape, l2)

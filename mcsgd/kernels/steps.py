@@ -1,8 +1,8 @@
 """Step kernels: all trajectories of a block make some steps. Common parts, and the kernel for any problem.
 
-A step kernel is ``advance(gradient, data, state, visits, rows, step_size, plan)``: trajectory t steps on
+A step kernel is ``advance(gradient, data, state, visits, rows, step_size, shape)``: trajectory t steps on
 the batches k = visits[0, t], visits[1, t], ...; batch k holds the examples rows[t, k B : (k + 1) B] where
-examples are reshuffled, else k B, ..., k B + B - 1. `state` is flat, `plan.state_size` numbers for each
+examples are reshuffled, else k B, ..., k B + B - 1. `state` is flat, `shape.state_size` numbers for each
 trajectory. What a trajectory computes must not depend, to the last bit, on the others.
 
 The kernels of problems with a data matrix come in two: for fixed batches, with the data (X, XT, Y, sizes,
@@ -23,6 +23,7 @@ from mcsgd.kernels.simd import LANES, load, splat, store, transpose
 
 __all__ = [
     "Batch",
+    "Shape",
     "adam",
     "batch_of",
     "empty_batch",
@@ -32,6 +33,20 @@ __all__ = [
     "sorted_by_batch",
     "weigh_examples",
 ]
+
+
+class Shape(NamedTuple):
+    """All that a step kernel needs to know of problem and sampling besides its data.
+
+    Numbers alone: with every array that a function is passed, numba counts references.
+    """
+
+    parameters: int
+    state_size: int  # numbers that a step kernel keeps of a trajectory, the parameters and padding
+    batches: int
+    batch_size: int
+    examples: int
+    reshuffled: bool  # every trajectory has batches of its own, new in every epoch
 
 
 class Batch(NamedTuple):
@@ -48,39 +63,39 @@ class Batch(NamedTuple):
 
 
 @inline
-def batch_of(visited, t, rows, plan):
+def batch_of(visited, t, rows, shape):
     """Return the examples of the batch that trajectory t visits; the last batch may be smaller."""
     k = visited[t]
-    members = rows[t] if plan.reshuffled else rows[0]
-    return members[k * plan.batch_size : min((k + 1) * plan.batch_size, plan.examples)]
+    members = rows[t] if shape.reshuffled else rows[0]
+    return members[k * shape.batch_size : min((k + 1) * shape.batch_size, shape.examples)]
 
 
 @jit
-def one_by_one(gradient, data, state, visits, rows, step_size, plan):
+def one_by_one(gradient, data, state, visits, rows, step_size, shape):
     """Step each trajectory by the problem's gradient kernel: for problems without a kernel of their own."""
-    d = plan.state_size
+    d = shape.state_size
     g = np.empty(d)
     for t in range(state.size // d):
         w = state[t * d : (t + 1) * d]
         for visited in visits:
-            gradient(w, batch_of(visited, t, rows, plan), data, g)
+            gradient(w, batch_of(visited, t, rows, shape), data, g)
             for j in range(d):
                 w[j] -= step_size * g[j]
 
 
 @jit
-def adam(gradient, data, state, visits, rows, step_size, plan):
+def adam(gradient, data, state, visits, rows, step_size, shape):
     """Step each trajectory by Adam; data = (the problem's data, beta1, beta2, epsilon).
 
     The state is (w, m, v, steps made), 3 d + 1 numbers.
     """
     inner, beta1, beta2, epsilon = data
-    d, size = plan.start.size, plan.state_size
+    d, size = shape.parameters, shape.state_size
     g = np.empty(d)
     for t in range(state.size // size):
         w, m, v = state[t * size :], state[t * size + d :], state[t * size + 2 * d :]
         for visited in visits:
-            gradient(w[:d], batch_of(visited, t, rows, plan), inner, g)
+            gradient(w[:d], batch_of(visited, t, rows, shape), inner, g)
             v[d] += 1.0
             seen1, seen2 = 1.0 - beta1 ** v[d], 1.0 - beta2 ** v[d]
             for j in range(d):

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.kernels.draws import GROUP
-from mcsgd.kernels.jit import jit
+from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.products import aligned
 from mcsgd.kernels.simd import LANES, every, load, magnitude, splat
+from mcsgd.kernels.steps import Shape
 
 FINISHED, DIVERGED = 0, 1
 LARGEST = 1e60
@@ -30,15 +31,11 @@ class Plan(NamedTuple):
     substeps: int  # on each batch, of the step size divided by so many
     momentum: float
     epochs: int
-    examples: int
-    batch_size: int
-    batches: int
+    shape: Shape
     given: NDArray[np.int64]  # (rows, ...): what the sampling starts from; see `mcsgd.kernels.draws`
-    reshuffled: bool  # every trajectory has batches of its own, new in every epoch
     paired: bool  # trajectory 2p + 1 visits the batches of trajectory 2p backwards, epoch by epoch
     seed: int
     snapshots: NDArray[np.int64]  # epochs after which the parameters are kept, ascending
-    state_size: int  # numbers that a step kernel keeps of a trajectory, d and padding
     places: NDArray[np.int64]  # (d,): where among them parameter j stands; the others begin at 0
     by_lanes: bool  # trajectory t's number i stands at [i, t] of the state, not at [t, i]
     stop: NDArray[np.int64]  # (1,): set to other than 0 by another thread, it ends the block
@@ -119,21 +116,21 @@ def roll_on(state, before, previous, momentum):
         previous[i] = before[i]
 
 
-@jit
+@inline
 def run_epoch(advance, gradient, data, state, previous, sequence, rows, epoch, plan, layout, paths):
     """Make an epoch's steps; paths (p, steps + 1, d) keeps those of the first trajectories."""
     step_size = plan.step_sizes[min(epoch, plan.step_sizes.size - 1)] / plan.substeps
     if len(paths) == 0 and plan.substeps == 1 and plan.momentum == 0.0:
-        advance(gradient, data, state, sequence, rows, step_size, plan)
+        advance(gradient, data, state, sequence, rows, step_size, plan.shape)
         return
-    for position in range(plan.batches):
+    for position in range(plan.shape.batches):
         for _ in range(plan.substeps):
             before = state.copy() if plan.momentum != 0.0 else state[:0]
-            advance(gradient, data, state, sequence[position : position + 1], rows, step_size, plan)
+            advance(gradient, data, state, sequence[position : position + 1], rows, step_size, plan.shape)
             if plan.momentum != 0.0:
                 roll_on(state, before, previous, plan.momentum)
         if len(paths) > 0:
-            copy_out(state, layout, paths[:, epoch * plan.batches + position + 1])
+            copy_out(state, layout, paths[:, epoch * plan.shape.batches + position + 1])
 
 
 def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, paths, status):
@@ -158,11 +155,11 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
     status : (n,) uint8
         Output: FINISHED or DIVERGED.
     """
-    width, size = -(-plan.tile // GROUP) * GROUP, plan.state_size
+    width, size = -(-plan.tile // GROUP) * GROUP, plan.shape.state_size
     layout = Layout(1, width, plan.places) if plan.by_lanes else Layout(size, 1, plan.places)
     states = aligned(size * (width if plan.by_lanes else plan.tile))
-    sequence = np.zeros((plan.batches, width), np.int64)
-    rows = np.empty((plan.tile if plan.reshuffled else 1, plan.examples), np.int64)
+    sequence = np.zeros((plan.shape.batches, width), np.int64)
+    rows = np.empty((plan.tile if plan.shape.reshuffled else 1, plan.shape.examples), np.int64)
     for begin in range(0, status.size, plan.tile):
         tile = slice(begin, min(begin + plan.tile, status.size))
         marks, kept_path = status[tile], paths[tile]
@@ -173,7 +170,7 @@ def run_block(advance, draw, gradient, data, plan, first, endpoints, snapshots, 
         if len(kept_path) > 0:
             copy_out(state, layout, kept_path[:, 0])
         for t in range(len(rows)):
-            for i in range(plan.examples):
+            for i in range(plan.shape.examples):
                 rows[t, i] = i
         marks[:] = FINISHED
         kept = 0

@@ -5,45 +5,27 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from mcsgd.checks import Checks
-from mcsgd.ensemble import Origin
 from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdWarning
-from mcsgd.moments import Node
+from mcsgd.origin import Origin
 from mcsgd.rows import Source
 from mcsgd.run import Run
+from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
-from mcsgd.storage.nodes import nodes_of
-from mcsgd.storage.output import PARTS, check_run_output
-from mcsgd.storage.parts import Parts, Span, missing
-from mcsgd.storage.read import load
-from mcsgd.storage.seal import broken_seal
-from mcsgd.storage.shards import Shard, open_shard, range_of
-from mcsgd.storage.write import write_run
+from mcsgd.storage.output import check_run_output
+from mcsgd.storage.parts import HEAD, Parts
+from mcsgd.storage.read import load, load_whole, read_head
+from mcsgd.storage.shards import Shard, as_shard, open_shard, range_of
 
 __all__ = ["merge"]
 
 MOST_NAMED = 20
 AT_ONCE = 2**16
 """Trajectories that are compared at once, where two parts have the same."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """Trajectories first..stop - 1 in a file: a whole run, or a shard."""
-
-    path: Path
-    rows: Source | None
-    nodes: Sequence[Node]
-
-    @property
-    def spans(self) -> list[Span]:
-        if self.rows is not None:
-            return [(self.rows.first, self.rows.stop)]
-        return [(node.first, node.stop) for node in self.nodes]
 
 
 def merge(
@@ -57,7 +39,8 @@ def merge(
         OUT.h5. What is there of the run already, and in OUT.h5.parts, is a part too; the latter is removed in
         the end.
     parts : paths
-        Files of the same run, perhaps of fewer trajectories, shards, and directories of shards, in any order.
+        Files of the same run, perhaps of fewer trajectories, shards, and directories of shards, in any order;
+        one of them, or the target, says which run it is: a file of it, or head.h5 of its parts.
         They are left as they are. Trajectories that two of them have must be the same.
     tasks : int, optional
         Of so many tasks, those are named whose trajectories are missing.
@@ -97,59 +80,40 @@ def merge(
         for where, run in heads:
             check_same(where, run, head)
         origin = head.cloud.origin
-        shards = own.shards(origin)
-        pieces = [_of_shard(shard) for shard in shards] + list(_pieces([path, *sources], origin))
-        _check_complete(pieces, origin, tasks)
-        _check_overlaps(pieces)
-        tree = None
-        if origin.kept == "moments":
-            tree = origin.tree(_usable(pieces, origin))
-        rows = [piece.rows for piece in pieces if piece.rows is not None]
-        made = {"shards": [dict(shard.made) for shard in shards]}
+        holdings = Holdings(own, origin, list(_found([path, *sources], origin)))
+        _check_complete(holdings, tasks)
+        _check_overlaps([*holdings.others, *holdings.shards])
         blank = replace(head.cloud, rows=None, known_moments=None)
-        run = replace(head, cloud=blank, provenance=dict(head.provenance) | made)
-        write_run(path, run, rows, tree, replace=path.exists(), folder=own.folder)
-        own.remove(shard for shard in shards if shard.stop <= origin.settings.trajectories)
+        holdings.finish(replace(head, cloud=blank), origin.settings.trajectories, head.stopped_by)
     return load(path)
 
 
 def _heads(places: Sequence[Path]) -> Iterator[tuple[Path, Run]]:
     """Yield what says which run the parts are of."""
     for place in places:
-        if place.is_dir():
-            head = Parts(place.with_suffix("")).head() if place.suffix == PARTS else None
-            yield from [(place, head)] if head is not None else []
-        elif place.is_file() and range_of(place) is None:
-            yield place, load(place)
+        head = place / HEAD if place.is_dir() else place
+        if head.is_file() and head.name == HEAD:
+            yield place, read_head(head)
+        elif head.is_file() and range_of(head) is None:
+            yield place, load(head)
 
 
-def _pieces(places: Sequence[Path], origin: Origin) -> Iterator[_Piece]:
+def _found(places: Sequence[Path], origin: Origin) -> Iterator[Shard]:
     """Yield all that the places have of the trajectories, every byte of which was read."""
     for place in places:
         if place.is_dir():
             for shard in sorted(path for path in place.glob("*.h5") if range_of(path)):
-                yield _of_shard(open_shard(shard, origin))
+                yield open_shard(shard, origin)
         elif place.is_file() and range_of(place) is not None:
-            yield _of_shard(open_shard(place, origin))
-        elif place.is_file():
-            reason = broken_seal(place)
-            if reason:
-                raise FileFormatError(f"{place} is damaged: {reason}")
-            moments = origin.kept == "moments"
-            yield _Piece(place, load(place).cloud.rows, nodes_of(place) if moments else ())
+            yield open_shard(place, origin)
+        elif place.is_file() and place.name != HEAD:
+            yield as_shard(place, load_whole(place))
 
 
-def _of_shard(shard: Shard) -> _Piece:
-    return _Piece(shard.path, shard.rows, shard.nodes)
-
-
-def _check_complete(pieces: Sequence[_Piece], origin: Origin, tasks: int | None) -> None:
+def _check_complete(holdings: Holdings, tasks: int | None) -> None:
     """Raise IncompleteError if trajectories are missing."""
-    if origin.kept == "moments":
-        spans = [(node.first, node.stop) for node in _usable(pieces, origin)]
-    else:
-        spans = [span for piece in pieces for span in piece.spans]
-    gaps = missing(spans, 0, origin.settings.trajectories)
+    origin = holdings.origin
+    gaps = holdings.missing(0, origin.settings.trajectories)
     if not gaps:
         return
     count = sum(stop - first for first, stop in gaps)
@@ -157,36 +121,41 @@ def _check_complete(pieces: Sequence[_Piece], origin: Origin, tasks: int | None)
     more = f", and {len(gaps) - MOST_NAMED} more ranges" if len(gaps) > MOST_NAMED else ""
     text = f"{count} of {origin.settings.trajectories} trajectories are missing: {named}{more}"
     if tasks is not None:
-        shares = [origin.share(k, tasks) for k in range(tasks)]
-        late = [str(k) for k, share in enumerate(shares) if missing(spans, *share)]
+        late = [str(k) for k in range(tasks) if holdings.missing(*origin.share(k, tasks))]
         text += f". Of {tasks} tasks, these are not done: {', '.join(late)}"
     raise IncompleteError(f"{text}. Nothing was merged")
 
 
-def _check_overlaps(pieces: Sequence[_Piece]) -> None:
+def _check_overlaps(parts: Sequence[Shard]) -> None:
     """Warn of trajectories that two parts have, and raise FileFormatError if they are not the same."""
-    ordered = sorted((piece for piece in pieces if piece.rows), key=lambda piece: piece.spans[0])
-    furthest = None
-    for piece in ordered:
-        if furthest is not None and furthest.spans[0][1] > piece.spans[0][0]:
-            _compare(furthest, piece)
-        if furthest is None or piece.spans[0][1] > furthest.spans[0][1]:
-            furthest = piece
+    ordered = sorted(parts, key=lambda part: part.first)
+    furthest: Shard | None = None
+    for part in ordered:
+        if furthest is not None and furthest.stop > part.first:
+            _compare(furthest, part)
+        if furthest is None or part.stop > furthest.stop:
+            furthest = part
 
 
-def _compare(one: _Piece, other: _Piece) -> None:
-    first, stop = other.spans[0][0], min(one.spans[0][1], other.spans[0][1])
+def _compare(one: Shard, other: Shard) -> None:
+    first, stop = other.first, min(one.stop, other.stop)
     both = f"{one.path} and {other.path} both have trajectories {first} to {stop - 1}"
+    if not (_same_nodes(one, other) if one.rows is None else _same_rows(one, other, first, stop)):
+        raise FileFormatError(f"{both}, and they are not the same")
+    warnings.warn(f"{both}; they are the same", McsgdWarning, stacklevel=3)
+
+
+def _same_rows(one: Shard, other: Shard, first: int, stop: int) -> bool:
     sources = cast(Source, one.rows), cast(Source, other.rows)
     for begin in range(first, stop, AT_ONCE):
         a, b = (source.part(begin, min(begin + AT_ONCE, stop)) for source in sources)
         if a.endpoints.tobytes() != b.endpoints.tobytes():
-            raise FileFormatError(f"{both}, and they are not the same")
-    warnings.warn(f"{both}; they are the same", McsgdWarning, stacklevel=3)
+            return False
+    return True
 
 
-def _usable(pieces: Iterable[_Piece], origin: Origin) -> list[Node]:
-    """Return the moments of whole leaves, or to the last trajectory."""
-    n = origin.settings.trajectories
-    nodes = [node for piece in pieces for node in piece.nodes]
-    return [node for node in nodes if (node.stop - node.first) % origin.leaf == 0 or node.stop == n]
+def _same_nodes(one: Shard, other: Shard) -> bool:
+    """Whether moments of the same trajectories are the same; others cannot be compared."""
+    known = {(node.first, node.stop): node.moments for node in one.nodes}
+    both = [(known.get((node.first, node.stop)), node.moments) for node in other.nodes]
+    return all(a is None or a.same(b) for a, b in both)

@@ -2,24 +2,21 @@
 
 It holds head.h5 (what there is of a run before its trajectories), the shards, and locks. Trajectories are
 functions of their index, so starting, resuming, adding trajectories, the tasks of a job array and merging are
-all the
-same: see what is there, and fill in what is missing.
+all the same: see what is there, and fill in what is missing.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcsgd.ensemble import Origin
 from mcsgd.errors import FileFormatError, McsgdWarning
-from mcsgd.moments import Node
-from mcsgd.rows import Rows
+from mcsgd.origin import Content, Origin
 from mcsgd.run import Run
 from mcsgd.storage.lock import locked
 from mcsgd.storage.output import PARTS, sync
@@ -27,9 +24,9 @@ from mcsgd.storage.read import read_head
 from mcsgd.storage.shards import Shard, open_shard, range_of, write_shard
 from mcsgd.storage.write import write_head
 
-__all__ = ["Parts", "missing"]
+__all__ = ["HEAD", "Parts"]
 
-Span = tuple[int, int]
+HEAD = "head.h5"
 
 
 @dataclass(frozen=True)
@@ -71,14 +68,14 @@ class Parts:
         FileFormatError
             If it is damaged.
         """
-        path = self.folder / "head.h5"
+        path = self.folder / HEAD
         return read_head(path) if path.exists() else None
 
     def write_head(self, run: Run) -> None:
         """Write what `head` returns."""
-        write_head(self.folder / "head.h5", run)
+        write_head(self.folder / HEAD, run)
 
-    def add(self, origin: Origin, content: Rows | list[Node], made: Mapping[str, Any]) -> Path:
+    def add(self, origin: Origin, content: Content, made: Mapping[str, Any]) -> Path:
         """Keep trajectories that are done; see `write_shard`."""
         return write_shard(self.folder, origin, content, made)
 
@@ -110,7 +107,7 @@ class Parts:
         for shard in shards:
             shard.path.unlink(missing_ok=True)
         if not any(range_of(path) for path in self.folder.glob("*.h5")):
-            (self.folder / "head.h5").unlink(missing_ok=True)
+            (self.folder / HEAD).unlink(missing_ok=True)
 
     def _remove_if_empty(self) -> None:
         """Remove the directory if there is nothing but locks in it."""
@@ -120,17 +117,3 @@ class Parts:
             with suppress(OSError):  # another process has come
                 self.folder.rmdir()
                 sync(self.folder.parent)
-
-
-def missing(spans: Sequence[Span], first: int, stop: int) -> list[Span]:
-    """Return the ranges within first..stop - 1 that none of the spans has."""
-    gaps = []
-    for begin, end in sorted(spans):
-        if begin > first:
-            gaps.append((first, min(begin, stop)))
-        first = max(first, end)
-        if first >= stop:
-            break
-    if first < stop:
-        gaps.append((first, stop))
-    return gaps

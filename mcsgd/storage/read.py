@@ -12,9 +12,10 @@ from typing import Any
 import h5py
 from numpy.typing import NDArray
 
-from mcsgd.ensemble import Ensemble, Origin
+from mcsgd.ensemble import Ensemble
 from mcsgd.errors import FileFormatError
 from mcsgd.flow import Flow
+from mcsgd.origin import Origin
 from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.storage.nodes import read_nodes
@@ -22,7 +23,7 @@ from mcsgd.storage.schema import open_file
 from mcsgd.storage.seal import MARK, broken_seal
 from mcsgd.storage.stored import stored_rows
 
-__all__ = ["load", "read_head", "row_shapes"]
+__all__ = ["load", "load_whole", "read_head", "row_shapes"]
 
 SOON_READ = 2**24
 """Bytes of a file that is read whole to look for damage; `mcsgd verify` does it for any."""
@@ -42,6 +43,14 @@ def load(path: str | os.PathLike[str]) -> Run:
         If it is not a run of mcsgd, is damaged, or was written by a newer major version.
     """
     return _load(Path(path).expanduser().absolute(), _read)
+
+
+def load_whole(path: Path) -> Run:
+    """Read a run's file as `load` does, having looked at every byte of it; raises as it does."""
+    run, reason = load(path), broken_seal(path)
+    if reason:
+        raise FileFormatError(f"{path} is damaged: {reason}")
+    return run
 
 
 def read_head(path: Path) -> Run:

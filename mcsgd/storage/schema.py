@@ -24,8 +24,8 @@ Root attributes
     of trajectories first[i]..stop[i] - 1, as deviations from the start: of a cloud, if d <= n, one line for
     all (else they are soon computed from it); in the place of a cloud, as many as it takes to add
     trajectories later. singles is not there where single trajectories are the units
-/trajectory (n), /epoch (epochs kept), /parameter (d), /other_parameter (d), /path_index (p), /step (steps +
-1)
+/trajectory (n), /epoch (epochs kept), /parameter (d), /other_parameter (d), /path_index (p),
+/step (steps + 1)
     dimension scales, so that xarray names the coordinates. The columns of a matrix have a scale of their own,
     as xarray warns of one dimension twice; none has the name of a dataset in a group, which would be hidden
     by it in xarray's tree

@@ -13,33 +13,34 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mcsgd.ensemble import Origin
 from mcsgd.errors import FileFormatError
 from mcsgd.moments import Node
-from mcsgd.rows import Rows
-from mcsgd.storage.nodes import read_nodes, write_nodes
+from mcsgd.origin import Content, Origin
+from mcsgd.rows import Rows, Source, Span
+from mcsgd.run import Run
+from mcsgd.storage.nodes import nodes_of, read_nodes, write_nodes
 from mcsgd.storage.output import new_file
 from mcsgd.storage.read import row_shapes
 from mcsgd.storage.schema import SHARD, open_file, write_versions
 from mcsgd.storage.seal import broken_seal, seal_of
-from mcsgd.storage.stored import StoredRows, stored_rows
+from mcsgd.storage.stored import stored_rows
 from mcsgd.storage.write import ROWS
 
-__all__ = ["Shard", "open_shard", "range_of", "write_shard"]
+__all__ = ["Shard", "as_shard", "open_shard", "range_of", "write_shard"]
 
 NAME = re.compile(r"(\d+)-(\d+)\.h5")
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """A shard that was found whole.
+    """A shard, or a run's file, that was found whole.
 
     Attributes
     ----------
     path : Path
     first, stop : int
         It holds trajectories first..stop - 1.
-    rows : StoredRows or None
+    rows : Source or None
     nodes : tuple of Node
         Their moments, in the place of rows, where moments alone are kept.
     made : dict
@@ -49,18 +50,18 @@ class Shard:
     path: Path
     first: int
     stop: int
-    rows: StoredRows | None
+    rows: Source | None
     nodes: tuple[Node, ...]
     made: Mapping[str, Any]
 
 
-def range_of(path: Path) -> tuple[int, int] | None:
+def range_of(path: Path) -> Span | None:
     """Return (first, stop) of a shard by its name, or None if it is not the name of one."""
     match = NAME.fullmatch(path.name)
     return (int(match[1]), int(match[2])) if match else None
 
 
-def write_shard(folder: Path, origin: Origin, content: Rows | list[Node], made: Mapping[str, Any]) -> Path:
+def write_shard(folder: Path, origin: Origin, content: Content, made: Mapping[str, Any]) -> Path:
     """Write a shard; it appears under its name when it is complete and on the disk.
 
     The HDF5 file is made in memory, so that its checksum is of what was meant to be written.
@@ -83,9 +84,7 @@ def write_shard(folder: Path, origin: Origin, content: Rows | list[Node], made: 
     return path
 
 
-def _image(
-    origin: Origin, content: Rows | list[Node], span: tuple[int, int], made: Mapping[str, Any]
-) -> bytes:
+def _image(origin: Origin, content: Content, span: Span, made: Mapping[str, Any]) -> bytes:
     with h5py.File(uuid.uuid4().hex, "x", driver="core", backing_store=False) as file:
         write_versions(file, SHARD)
         file.attrs["fingerprint"] = origin.fingerprint
@@ -127,3 +126,9 @@ def open_shard(path: Path, origin: Origin) -> Shard:
             return Shard(path, first, stop, rows, nodes, json.loads(file.attrs["made"]))
         except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             raise FileFormatError(f"{path} is damaged: {error}") from error
+
+
+def as_shard(path: Path, run: Run) -> Shard:
+    """Return what a run's file holds as a shard, of its trajectories from the first to the last."""
+    cloud = run.cloud
+    return Shard(path, 0, cloud.count, cloud.rows, () if cloud.kept else tuple(nodes_of(path)), {})

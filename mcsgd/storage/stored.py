@@ -98,12 +98,18 @@ class StoredRows:
     def _open(self) -> h5py.File:
         file = open_file(self.path, self.kind)
         same = file.attrs.get("fingerprint") == self.fingerprint
-        if not (same and all(0 in s or file[n].shape == s for n, s in self.shapes.items())):
+        if not (same and all(0 in s or _shape(file, n) == s for n, s in self.shapes.items())):
             file.close()
             raise FileFormatError(
                 f"{self.path} was replaced by another file since it was opened: load it again"
             )
         return file
+
+
+def _shape(file: h5py.File, name: str) -> tuple[int, ...] | None:
+    """Return the shape of a dataset, or None if there is none."""
+    shape: tuple[int, ...] | None = file[name].shape if name in file else None
+    return shape
 
 
 def stored_rows(

@@ -88,10 +88,7 @@ def _trajectories(run: Run) -> Iterator[tuple[str, str]]:
             wrong = f"the status of trajectory {some.first + strange[0]} is not that of its endpoint"
     yield "trajectories and their status", wrong
     again, known = tree.total, run.cloud.moments
-    same = all(getattr(again, name) == getattr(known, name) for name in ("left_out", "diverged")) and all(
-        getattr(again.units, name).tobytes() == getattr(known.units, name).tobytes()
-        for name in ("mean", "scatter")
-    )
+    same = again.same(known)
     yield "moments against the trajectories", "" if same else "they are not those of the endpoints"
 
 

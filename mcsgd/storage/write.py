@@ -11,10 +11,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsgd.ensemble import Ensemble, Origin
+from mcsgd.ensemble import Ensemble
 from mcsgd.errors import InputError
 from mcsgd.flow import Flow
 from mcsgd.moments import MomentsTree, Node
+from mcsgd.origin import Origin
 from mcsgd.rows import Source, pieces
 from mcsgd.run import Run
 from mcsgd.storage.arrays import Scales, create_array, write_array
@@ -22,6 +23,7 @@ from mcsgd.storage.nodes import write_nodes
 from mcsgd.storage.output import new_file
 from mcsgd.storage.schema import FORMAT, MATRIX, write_versions
 from mcsgd.storage.seal import seal
+from mcsgd.storage.sink import Sink, written
 from mcsgd.storage.summary import summary
 
 __all__ = ["ROWS", "write_head", "write_run"]
@@ -71,12 +73,10 @@ def write_run(
         sources = [] if rows is None else [rows]
         tree = MomentsTree(run.cloud.origin.leaf, [Node(0, n, moments)]) if rows is None else None
     with new_file(path, replace, folder) as temporary:
-        # Without a cache of chunks, a full disk is found where a chunk is written, and not when the file is
-        # closed, after which HDF5 may crash.
-        with h5py.File(temporary, "x", rdcc_nbytes=0) as file:
+        with written(temporary) as (file, sink):
             scales = _write_head(file, run)
             if tree is None:
-                tree = _write_rows(file, run.cloud.origin, sources, scales)
+                tree = _write_rows(file, sink, run.cloud.origin, sources, scales)
                 if run.cloud.start.size <= run.cloud.count:  # else larger than what it is computed from
                     whole = Node(0, run.cloud.count, tree.total)
                     write_nodes(file, [whole], scales)
@@ -89,7 +89,7 @@ def write_run(
 def write_head(path: Path, run: Run) -> None:
     """Write what there is of a run before its trajectories, in the place of what was there."""
     with new_file(path, replace=True) as temporary:
-        with h5py.File(temporary, "x") as file:
+        with written(temporary) as (file, _):
             _write_head(file, run)
         seal(temporary)
 
@@ -148,7 +148,9 @@ def _write_scales(file: h5py.File, origin: Origin) -> Scales:
     return scales
 
 
-def _write_rows(file: h5py.File, origin: Origin, sources: Sequence[Source], scales: Scales) -> MomentsTree:
+def _write_rows(
+    file: h5py.File, sink: Sink, origin: Origin, sources: Sequence[Source], scales: Scales
+) -> MomentsTree:
     """Copy the trajectories, and return their moments, taken on the way."""
     n, tree = origin.settings.trajectories, origin.tree()
     index = _trajectory_scale(file, n)
@@ -165,6 +167,7 @@ def _write_rows(file: h5py.File, origin: Origin, sources: Sequence[Source], scal
                 shape = len(scales[dimensions[0]]), *values.shape[1:]
                 create_array(file, name, shape, values.dtype, meaning, [scales[d] for d in dimensions])
             file[name][piece.first : piece.first + len(values)] = values
+        sink.check()
         for rows in pieces([piece], piece.first, piece.stop, origin.leaf):
             tree.add(origin.node(rows))
     return tree

@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
 # Times mcsgd beside JAX, batched NumPy and a small C kernel (arguments go to run.py); or, with
-# "scaling" as the first argument, shows how the cost grows, with "parts" where it goes.
-source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh" bench
+# "scaling" as the first argument, shows how the cost grows, with "parts" where it goes, with "kept" what it
+# costs to keep a run in files and over other processes.
+extras=bench
 script=run
-if [ "${1:-}" = scaling ] || [ "${1:-}" = parts ]; then
+case "${1:-}" in
+scaling | parts)
     script=$1
     shift
-fi
+    ;;
+kept)
+    script=$1
+    extras=dask,mpi
+    shift
+    ;;
+esac
+source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh" "$extras"
 .venv/bin/python "scripts/bench/$script.py" "$@"

@@ -31,7 +31,7 @@ NOT_RUNS = {
     "garbage": (lambda _: b"precious", "is not an HDF5 file"),
     "empty": (lambda _: b"", "is not an HDF5 file"),
     "cut": (lambda run: run[: len(run) // 2], "is not an HDF5 file, or is damaged"),
-    "edited": (lambda run: run[:-LENGTH], "is damaged: it has no checksum at its end: .* It was not touched"),
+    "edited": (lambda run: run[:-LENGTH], "is damaged: it has no checksum at its end"),
     "flipped": (lambda run: changed(run, len(run) // 2), "is damaged: its bytes do not have the checksum"),
 }
 
@@ -41,7 +41,7 @@ def test_what_is_not_a_whole_run_is_refused_before_the_simulation(toy, tmp_path,
     path, (make, words) = tmp_path / "run.h5", NOT_RUNS[kind]
     simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=2), path)
     path.write_bytes(content := make(path.read_bytes()))
-    with pytest.raises(FileFormatError, match=rf"run\.h5 {words}"):
+    with pytest.raises(FileFormatError, match=rf"run\.h5 {words}.* It was not touched"):
         simulate(toy, [1.0, 2.0], Settings(0.1), path, progress=never)
     assert path.read_bytes() == content
     assert files(tmp_path) == ["run.h5"]

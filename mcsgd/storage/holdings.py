@@ -1,0 +1,112 @@
+"""What is done of a run, wherever it is: in its file, in shards, in memory, or in files that are merged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mcsgd.moments import MomentsTree, Node
+from mcsgd.origin import Content, Origin
+from mcsgd.rows import Rows, Source, Span
+from mcsgd.run import Run
+from mcsgd.storage.parts import Parts
+from mcsgd.storage.shards import Shard, open_shard
+from mcsgd.storage.write import write_run
+
+__all__ = ["Holdings", "missing"]
+
+
+class Holdings:
+    """Trajectories of a run that are done.
+
+    Parameters
+    ----------
+    parts : Parts
+        The shards in its directory are had already.
+    origin : Origin
+        With as many trajectories as are wanted.
+    others : sequence of Shard
+        What is had elsewhere: the run's file, or parts of the run that are to be merged.
+    """
+
+    def __init__(self, parts: Parts, origin: Origin, others: Sequence[Shard] = ()) -> None:
+        self.parts, self.origin = parts, origin
+        self.shards = parts.shards(origin)
+        self.others = list(others)
+        self.contents: list[Content] = []
+        """What is in memory only."""
+
+    @property
+    def spans(self) -> list[Span]:
+        """The ranges of trajectories that are done."""
+        if self.origin.kept == "cloud":
+            return [(source.first, source.stop) for source in self.sources]
+        return [(node.first, node.stop) for node in self.nodes]
+
+    @property
+    def sources(self) -> list[Source]:
+        """The trajectories, the nearest at hand first."""
+        found: list[Source] = [rows for rows in self.contents if isinstance(rows, Rows)]
+        return found + [one.rows for one in (*self.others, *self.shards) if one.rows is not None]
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The moments of whole leaves, or to the last trajectory that is wanted."""
+        found = [node for nodes in self.contents if isinstance(nodes, list) for node in nodes]
+        found += [node for one in (*self.others, *self.shards) for node in one.nodes]
+        leaf, last = self.origin.leaf, self.origin.settings.trajectories
+        return [node for node in found if (node.stop - node.first) % leaf == 0 or node.stop == last]
+
+    def missing(self, first: int, stop: int) -> list[Span]:
+        """Return the ranges within first..stop - 1 that are not done."""
+        return missing(self.spans, first, stop)
+
+    def tree(self, n: int) -> MomentsTree:
+        """Return the moments that are had of trajectories before n, where moments alone are kept."""
+        return self.origin.tree(node for node in self.nodes if node.stop <= n)
+
+    def keep(self, made: Mapping[str, Any], beyond: int = 0) -> None:
+        """Write to shards what is in memory only; `beyond`: only what reaches beyond so many trajectories."""
+        kept = [content for content in self.contents if _stop(content) > beyond]
+        self.contents = [content for content in self.contents if _stop(content) <= beyond]
+        self.shards += [
+            open_shard(self.parts.add(self.origin, content, made), self.origin) for content in kept
+        ]
+
+    def finish(self, head: Run, n: int, stopped_by: str) -> None:
+        """Write the run's file, of the first n trajectories, and remove the shards that are in it.
+
+        Raises
+        ------
+        WriteError
+            If it cannot be written; all there was before stays.
+        """
+        origin = replace(self.origin, settings=replace(self.origin.settings, trajectories=n))
+        run = replace(
+            head,
+            cloud=replace(head.cloud, origin=origin),
+            stopped_by=stopped_by,
+            provenance=dict(head.provenance) | {"shards": [dict(shard.made) for shard in self.shards]},
+        )
+        target, tree = self.parts.target, None if origin.kept == "cloud" else self.tree(n)
+        write_run(target, run, self.sources, tree, target.exists(), self.parts.folder)
+        self.parts.remove(shard for shard in self.shards if shard.stop <= n)
+
+
+def missing(spans: Sequence[Span], first: int, stop: int) -> list[Span]:
+    """Return the ranges within first..stop - 1 that none of the spans has."""
+    gaps = []
+    for begin, end in sorted(spans):
+        if begin > first:
+            gaps.append((first, min(begin, stop)))
+        first = max(first, end)
+        if first >= stop:
+            break
+    if first < stop:
+        gaps.append((first, stop))
+    return gaps
+
+
+def _stop(content: Content) -> int:
+    return content.stop if isinstance(content, Rows) else content[-1].stop

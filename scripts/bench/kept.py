@@ -1,0 +1,179 @@
+"""What it costs to keep a run: in a file, in shards, in tasks that are merged, and over Dask and MPI.
+
+    bash scripts/bench/bench.sh kept [--rounds 3] [--size 1.0]
+
+One run of logistic regression, of about ten seconds on all cores at size 1, each way in turn, interleaved;
+medians, beside the run that is in memory only. Starting processes and compiling are not counted: that is paid
+once, and `mcsgd warmup` compiles ahead. Dask has a worker process for each core, MPI a rank for each core and
+one that hands out the work. At the end, the memory that a large cloud takes beyond a small one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import mcsgd
+from mcsgd import filling
+from mcsgd.engines import executor_of
+from mcsgd.experiment import Experiment
+from mcsgd.machine import available_cores
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+TRAJECTORIES, EPOCHS = 1_000_000, 20
+LARGE, SMALL = 40_000_000, 1000
+
+
+def experiment(size: float) -> Experiment:
+    """Return the run that is timed."""
+    given = Experiment.read(DATA / "breast_cancer.toml")
+    settings = replace(given.settings, trajectories=int(size * TRAJECTORIES) // 2 * 2, epochs=EPOCHS, paths=0)
+    return replace(given, settings=settings)
+
+
+def simulate(given: Experiment, path: Path | None = None, executor: Executor | None = None) -> float:
+    """Return the seconds that its trajectories and their moments take."""
+    begin = time.perf_counter()
+    cloud = mcsgd.simulate(given.problem, given.start, given.settings, path, executor=executor)
+    cloud.moments  # noqa: B018 - computed when it is first asked for, or read
+    return time.perf_counter() - begin
+
+
+@contextlib.contextmanager
+def shards_after(seconds: float) -> Iterator[None]:
+    """Write a shard whenever there are results of so many seconds."""
+    before = filling.FIRST_SHARD, filling.SHARE
+    filling.FIRST_SHARD, filling.SHARE = seconds, 0.0
+    try:
+        yield
+    finally:
+        filling.FIRST_SHARD, filling.SHARE = before
+
+
+def in_shards(given: Experiment, path: Path) -> float:
+    """Return the seconds with a shard a second."""
+    with shards_after(1.0):
+        return simulate(given, path)
+
+
+def in_tasks(given: Experiment, path: Path) -> float:
+    """Return the seconds of two tasks, one after the other on all cores, and of merging them."""
+    from mcsgd.storage.merge import merge
+
+    begin = time.perf_counter()
+    for k in range(2):
+        given.run_task(path, (k, 2))
+    merge(path)
+    return time.perf_counter() - begin
+
+
+def warmed(given: Experiment, executor: Executor, path: Path) -> Executor:
+    """Let all of an executor's processes have compiled: each gets some of a shorter run."""
+    settings = replace(given.settings, trajectories=max(given.settings.trajectories // 4, 1000))
+    simulate(replace(given, settings=settings), path, executor)
+    return executor
+
+
+def over_mpi(path: Path, size: float) -> float:
+    """Return the seconds over MPI, which this program measures in a process that mpiexec starts."""
+    ranks = available_cores() + 1
+    command = [Path(sys.executable).with_name("mpiexec"), "-n", ranks, sys.executable, "-m", "mpi4py.futures"]
+    command += [__file__, "--size", size, "--over-mpi", path]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return float(done.stdout)
+
+
+def measure_mpi(given: Experiment, path: Path) -> None:
+    """Print the seconds over the ranks that there are."""
+    with executor_of("mpi") as executor:
+        warmed(given, executor, path.with_name("warm.h5"))
+        sys.stdout.write(f"{simulate(given, path, executor)}\n")
+
+
+def measure(given: Experiment, size: float, rounds: int, console: Console) -> dict[str, list[float]]:
+    """Return the seconds of each way, in each round."""
+    taken: dict[str, list[float]] = {}
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=Path.cwd())))
+        dask = warmed(given, stack.enter_context(executor_of("dask")), folder / "dask.h5")  # type: ignore
+        ways: dict[str, Callable[[Path], float]] = {
+            "in memory": lambda _: simulate(given),
+            "one file": lambda path: simulate(given, path),
+            "a shard a second": lambda path: in_shards(given, path),
+            "two tasks and mcsgd merge": lambda path: in_tasks(given, path),
+            "dask": lambda path: simulate(given, path, dask),
+            "mpi": lambda path: over_mpi(path, size),
+        }
+        simulate(given)
+        for i in range(rounds):
+            for name, way in ways.items():
+                here = folder / f"{i}"
+                here.mkdir()
+                taken.setdefault(name, []).append(way(here / "run.h5"))
+                shutil.rmtree(here)
+                console.print(f"{name}: {taken[name][-1]:.2f} s", style="dim")
+    return taken
+
+
+def memory_of(trajectories: int, folder: Path) -> float:
+    """Return the peak memory of a process with a cloud of the toy in a file, in MiB."""
+    code = (
+        "import sys, mcsgd; toy = mcsgd.problems.ScalarFactorization([1.0, 0.5], [0.6, 1.0]); "
+        "mcsgd.simulate(toy, [1.2, 0.7], mcsgd.Settings(0.05, trajectories=int(sys.argv[2])), sys.argv[1])"
+    )
+    command = [sys.executable, "-c", code, str(folder / f"{trajectories}.h5"), str(trajectories)]
+    child = subprocess.Popen(command)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--over-mpi", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    given, console = experiment(options.size), Console()
+    if options.over_mpi is not None:
+        measure_mpi(given, options.over_mpi)
+        return
+    taken = measure(given, options.size, options.rounds, Console(stderr=True))
+    table = Table("way", "seconds", "more than in memory", "spread", box=None)
+    plain = statistics.median(taken["in memory"])
+    for name, seconds in taken.items():
+        more = [s / p - 1 for s, p in zip(seconds, taken["in memory"], strict=True)]
+        median = statistics.median(seconds)
+        table.add_row(
+            name, f"{median:.2f}", f"{median / plain - 1:+.1%}", f"{min(more):+.1%} to {max(more):+.1%}"
+        )
+    console.print(table)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        large, small = (memory_of(int(n * min(options.size, 1)) or 1, Path(folder)) for n in (LARGE, SMALL))
+    megabytes = 16 * LARGE * min(options.size, 1) / 1e6
+    console.print(f"A cloud of {megabytes:.0f} MB in a file: {large - small:.0f} MiB beyond a small one")
+
+
+if __name__ == "__main__":
+    main()

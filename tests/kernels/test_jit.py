@@ -1,0 +1,76 @@
+"""Compiled code on disk is used again, and only where nothing of the package has changed since."""
+
+import importlib.util
+
+import pytest
+from numba import types
+
+from mcsgd.kernels import jit
+
+MODULE = """
+def twice(x):
+    return 2 * x
+
+def nothing(x):
+    pass
+"""
+
+
+@pytest.fixture
+def module(tmp_path):
+    (tmp_path / "module.py").write_text(MODULE)
+    spec = importlib.util.spec_from_file_location("module", tmp_path / "module.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def used_again(dispatcher):
+    """Whether the machine code came from the disk."""
+    (hits,) = dispatcher.stats.cache_hits.values() or [0]
+    return hits == 1
+
+
+@pytest.mark.parametrize("make", [jit.jit, jit.jit_sum, jit.inline])
+def test_kept_until_the_package_changes(module, make, monkeypatch):
+    def run():
+        dispatcher = make(module.twice)
+        assert dispatcher(3) == 6
+        return used_again(dispatcher)
+
+    assert [run(), run()] == [False, True]
+    monkeypatch.setattr(jit, "_stamp", lambda: "another")
+    assert [run(), run()] == [False, True]
+
+
+def test_compiled_for_given_types(module, monkeypatch):
+    def run():
+        jit.compile_for.cache_clear()
+        return used_again(jit.compile_for(module.nothing, types.int64))
+
+    assert [run(), run()] == [False, True]
+    monkeypatch.setattr(jit, "_stamp", lambda: "another")
+    assert [run(), run()] == [False, True]
+    with pytest.raises(TypeError, match="No matching definition"):
+        jit.compile_for(module.nothing, types.int64)("text")
+
+
+def test_index_of_another_version_is_not_read(module):
+    """It may name classes that there are no more: reading it would fail."""
+    dispatcher = jit.jit(module.twice)
+    dispatcher(3)
+    index = dispatcher._cache._cache_file._index_path
+    with open(index, "rb") as file:
+        content = file.read()
+    with open(index, "wb") as file:
+        file.write(content[: len(content) // 2].replace(jit._stamp().encode(), b"0" * 64) + b"garbage")
+    again = jit.jit(module.twice)
+    assert again(3) == 6
+    assert not used_again(again)
+
+
+def test_stamp_is_the_same_for_the_same_files():
+    before = jit._stamp()
+    assert len(before) == 64
+    jit._stamp.cache_clear()
+    assert jit._stamp() == before
