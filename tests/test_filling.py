@@ -363,6 +363,22 @@ def test_lock_ends_with_its_process(tmp_path):
         pass
 
 
+def test_lock_of_a_killed_process_may_be_left_to_a_child_for_a_moment(tmp_path):
+    """As when it was killed between fork and exec of a command."""
+    code = f"""
+import os, time
+from pathlib import Path
+from mcsgd.storage.lock import locked
+with locked(Path({str(tmp_path)!r}) / "x"):
+    if os.fork() == 0:
+        time.sleep(0.2)
+    os._exit(1)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    with locked(tmp_path / "x"):
+        pass
+
+
 def test_tasks_work_beside_each_other_but_not_beside_a_whole_run(tmp_path):
     with locked(tmp_path, "0-of-2"), locked(tmp_path, "1-of-2"):
         for task in ("", "1-of-2"):
