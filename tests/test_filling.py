@@ -290,6 +290,16 @@ def test_fewer_trajectories_than_are_kept_are_refused(toy, path):
     assert len(shards(path)) == 1
 
 
+def test_fewer_trajectories_than_are_kept_are_nothing_to_do_where_the_file_has_them(toy, path):
+    simulate(toy, START, replace(SETTINGS, trajectories=1000), path)
+    before = path.read_bytes()
+    _interrupted(toy, path)
+    cloud = simulate(toy, START, replace(SETTINGS, trajectories=1000), path, progress=_never)
+    assert cloud.count == 1000
+    assert path.read_bytes() == before
+    assert len(shards(path)) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage"])
 def test_what_is_no_run_is_refused(toy, path, content):
     path.write_bytes(content)
@@ -379,6 +389,22 @@ def test_second_run_on_the_same_output_is_told_who_has_it(toy, path):
 
 def test_lock_ends_with_its_process(tmp_path):
     code = f"from mcsgd.storage.lock import locked; from pathlib import Path; import os\nwith locked(Path({str(tmp_path)!r}) / 'x'): os._exit(1)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    with locked(tmp_path / "x"):
+        pass
+
+
+def test_lock_of_a_killed_process_may_be_left_to_a_child_for_a_moment(tmp_path):
+    """As when it was killed between fork and exec of a command."""
+    code = f"""
+import os, time
+from pathlib import Path
+from mcsgd.storage.lock import locked
+with locked(Path({str(tmp_path)!r}) / "x"):
+    if os.fork() == 0:
+        time.sleep(0.2)
+    os._exit(1)
+"""
     subprocess.run([sys.executable, "-c", code], check=False)
     with locked(tmp_path / "x"):
         pass

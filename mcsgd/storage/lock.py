@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from mcsgd.errors import BusyError, WriteError
 
 __all__ = ["locked"]
 
+PATIENCE = 0.5
+"""Seconds that a lock is tried for."""
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -51,7 +54,12 @@ def locked(folder: Path, task: str = "") -> Iterator[None]:
 
 
 def _acquire(folder: Path, name: str, kind: int) -> int:
-    """Open and lock a file, and write who holds it; again, if it was removed in between."""
+    """Open and lock a file, and write who holds it; again, if it was removed in between.
+
+    A process that was killed while it started another one leaves its lock to that, for a moment: so a lock
+    that is held is tried for a while.
+    """
+    end = time.monotonic() + PATIENCE
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -63,6 +71,9 @@ def _acquire(folder: Path, name: str, kind: int) -> int:
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 os.close(handle)
+                if time.monotonic() < end:
+                    time.sleep(PATIENCE / 50)
+                    continue
                 raise BusyError(f"{folder} is in use by {_holders(folder)}; nothing was touched") from None
         if _same(handle, folder / name):
             break
