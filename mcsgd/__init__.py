@@ -5,11 +5,12 @@ Work goes in a straight line:
 1. Say what is minimised (one of `mcsgd.problems`, also a loss of your own), from where, and how: `Settings`.
 2. `simulate` runs trajectories, an `Ensemble`; `integrate` follows a modified `Flow`.
 3. `judge` says which of the flows the mean endpoint follows; `compare` has all about one of them.
-4. `study` measures how fast the distance to each flow falls with the step size.
+4. `study` measures how fast the distance to each flow falls with the step size, say: a `Study`.
+5. `report` writes a page about a run or a study, and `mcsgd.plots` draws them.
 
 `advise` says how many trajectories that takes; `exact_mean` does without any, where that can be had. `load`
-reads what `simulate` wrote to a file. `Experiment` does all of it from an experiment file, as the command
-`mcsgd` does.
+and `load_study` read what was written to a file. `Experiment` does all of it from an experiment file, as the
+command `mcsgd` does.
 
 Examples
 --------

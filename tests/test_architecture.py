@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from run_files import write_run_file
 
+from mcsgd.experiment import Experiment
+
 PACKAGE = Path(__file__).resolve().parents[1] / "mcsgd"
 SIMULATION = {
     "numba",
@@ -69,6 +71,20 @@ def test_looking_at_a_file_loads_no_simulation(command, tmp_path):
     code = f"from mcsgd.cli import app\nassert app({arguments!r}, standalone_mode=False) is None"
     loaded = loaded_by(code)
     assert "mcsgd.storage.read" in loaded
+    assert not loaded & SIMULATION
+
+
+@pytest.mark.parametrize(
+    "command", [["compare"], ["info", "--toml"], ["plot", "--kind", "order"], ["report"]], ids=" ".join
+)
+def test_looking_at_a_study_loads_no_simulation(command, tmp_path):
+    name, *options = command
+    path, tables = tmp_path / "study.h5", {"start": {"value": [1.2, 0.7]}, "sgd": {"step_size": 0.01}}
+    tables["problem"] = {"kind": "scalar-factorization", "x": [1.0, 0.5], "y": [0.6, 1.0]}
+    Experiment.from_tables({**tables, "study": {"vary": {"step_size": [0.01, 0.005]}}}).study(path)
+    code = f"from mcsgd.cli import app\nassert app({[name, str(path), *options]!r}, standalone_mode=False) is None"
+    loaded = loaded_by(code)
+    assert "mcsgd.storage.studies" in loaded
     assert not loaded & SIMULATION
 
 

@@ -411,6 +411,6 @@ def test_many_points_are_an_image(tmp_path):
 def test_a_picture_does_not_replace_its_run(tmp_path):
     path = tmp_path / "run.png"
     path.write_text("precious")
-    with pytest.raises(InputError, match="output: must not be the run itself"):
+    with pytest.raises(InputError, match="output: must not be the file that it is about"):
         check_picture(path, replace=True, source=path)
     assert check_picture(path, replace=True, source=tmp_path / "other.h5") == path

@@ -81,7 +81,7 @@ def minima(
     as_json: AsJson = False,
 ) -> None:
     """Print the minima of C and of the modified losses, and the cloud around each, at this step size."""
-    from mcsgd.cli import theory_report
+    from mcsgd.cli import theory_tables
     from mcsgd.errors import InputError
     from mcsgd.experiment import PLACES, Experiment
     from mcsgd.theory import default_fields
@@ -92,13 +92,13 @@ def minima(
     fields = [field for field in default_fields(problem, settings) if field != "second-order"]
     try:
         found = find_minima(problem, given.start, settings, fields)
-        about = theory_report.minima_contents(problem, settings, found)
+        about = theory_tables.minima_contents(problem, settings, found)
     except InputError as error:
         raise error.located(PLACES | {"guess": "start", "point": "start"}) from None
     if as_json:
         typer.echo(json.dumps(about, indent=2))
     else:
-        theory_report.show_minima(about)
+        theory_tables.show_minima(about)
 
 
 @app.command()
@@ -113,7 +113,7 @@ def decompose(
 ) -> None:
     """Print what the modified loss consists of, along a flow: C, its gradient's square, the variance."""
     from mcsgd.checks import Checks
-    from mcsgd.cli import theory_report
+    from mcsgd.cli import theory_tables
     from mcsgd.errors import InputError
     from mcsgd.experiment import PLACES, Experiment
     from mcsgd.schemes import SAMPLINGS
@@ -129,13 +129,13 @@ def decompose(
         check_decomposable(given.problem, given.settings)
         own = SAMPLINGS[given.settings.sampling].field
         flow = integrate(given.problem, given.start, given.settings, field or own)
-        parts = decompose_flow(given.problem, theory_report.thinned(flow, points), given.settings)
+        parts = decompose_flow(given.problem, theory_tables.thinned(flow, points), given.settings)
     except InputError as error:
         raise error.located(PLACES) from None
     if as_json:
-        typer.echo(json.dumps(theory_report.decomposition_contents(parts, flow), indent=2))
+        typer.echo(json.dumps(theory_tables.decomposition_contents(parts, flow), indent=2))
     else:
-        theory_report.show_decomposition(parts, flow)
+        theory_tables.show_decomposition(parts, flow)
 
 
 def _effect(text: str) -> float | list[str]:

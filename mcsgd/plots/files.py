@@ -40,7 +40,7 @@ def check_drawing(
         raise InputError([("output", f"must end in {', '.join(suffixes)}, got {path}")])
     target = check_output(path, "output", replace)
     if source is not None and target.exists() and source.exists() and target.samefile(source):
-        raise InputError([("output", f"must not be the run itself, got {target}")])
+        raise InputError([("output", f"must not be the file that it is about, got {target}")])
     return target
 
 

@@ -186,7 +186,7 @@ def test_plot(run, tmp_path):
 def test_plot_does_not_replace_the_run(run, tmp_path):
     named = run.rename(tmp_path / "run.png")
     before = named.read_bytes()
-    assert "output: must not be the run itself" in mcsgd("plot", named, "--force", code=2).stderr
+    assert "output: must not be the file that it is about" in mcsgd("plot", named, "--force", code=2).stderr
     assert named.read_bytes() == before
 
 

@@ -240,7 +240,7 @@ def test_what_is_not_a_run(tmp_path):
 def test_a_page_does_not_replace_its_run(full, tmp_path):
     named = tmp_path / "run.html"
     named.write_bytes(Path(full).read_bytes())
-    with pytest.raises(InputError, match="output: must not be the run itself"):
+    with pytest.raises(InputError, match="output: must not be the file that it is about"):
         report(named, named, replace=True)
     assert named.read_bytes() == Path(full).read_bytes()
 
