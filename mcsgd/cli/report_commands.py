@@ -41,7 +41,11 @@ def plot(
     from mcsgd.storage.studies import load_any
     from mcsgd.studies.study import Study
 
-    found, checks = load_any(path), Checks()
+    checks = Checks()
+    if kind is not None:
+        checks.choice("kind", kind, {**PICTURES, **STUDY_PICTURES})
+        checks.done()
+    found = load_any(path)
     kinds: dict[str, Any] = STUDY_PICTURES if isinstance(found, Study) else PICTURES
     usual = next(iter(kinds))
     chosen = checks.choice("kind", kind or usual, kinds)

@@ -38,7 +38,7 @@ def test_the_default_name_has_the_kind(run):
 def test_unknown_kind_before_the_run_is_read(tmp_path):
     result = mcsgd("plot", tmp_path / "none.h5", "--kind", "covarianc", code=2)
     assert (
-        "kind: must be one of cloud, coordinates, covariance, path; got 'covarianc', did you mean"
+        "kind: must be one of cloud, coordinates, covariance, path, order; got 'covarianc', did you mean"
         in result.stderr
     )
 

@@ -110,6 +110,9 @@ def test_a_study_in_a_file(command, tmp_path):
     other("plot", path)
     assert path.with_suffix(".png").stat().st_size > 5000
     other("plot", path, "--kind", "order", "--force")
+    refused = CliRunner().invoke(app, ["plot", str(path), "--kind", "cloud"])
+    assert "kind: must be one of order; got 'cloud'" in refused.stderr
+    assert refused.exit_code == 2
     other("report", path)
     assert "sgd" in path.with_suffix(".html").read_text(encoding="utf-8")
     more = LADDER.replace("0.0025]", "0.0025, 0.00125]")
