@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import pickle
 import time
 import uuid
@@ -33,8 +34,11 @@ ENGINES = ("local", "dask", "mpi")
 
 CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 1.5e10, 6e10, 2**26
 """Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk."""
-PATIENCE = 0.5
-"""Seconds between two looks at whether to end."""
+PATIENCE, GRACE = 0.5, 20.0
+"""Seconds between two looks at whether to end, and for what is under way to end then."""
+
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""What a worker of ours begins with: a terminal's Ctrl-C goes to it too, and would end it with its work."""
 
 
 @contextmanager
@@ -64,6 +68,10 @@ def executor_of(
     checks.choice("engine", engine, ENGINES)
     if scheduler is not None and engine != "dask":
         checks.fail("scheduler", f"belongs to engine dask, got engine {engine}")
+    if workers is not None:
+        checks.integer("workers", workers, at_least=1)
+        if engine == "mpi" or scheduler is not None:
+            checks.fail("workers", f"belong to engines local and dask without a scheduler, got {workers}")
     checks.done()
     if engine == "local":
         yield None
@@ -84,6 +92,7 @@ def _dask(scheduler: str | None, workers: int | None) -> Iterator[Executor]:
             "threads_per_worker": 1,
             "dashboard_address": None,
             "host": "127.0.0.1",
+            "preload": [DEAF],
         }
         with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
             yield client.get_executor()
@@ -122,17 +131,25 @@ def spread(
     executor: Executor,
     ending: Callable[[], bool],
 ) -> Iterator[Path]:
-    """Have trajectories made, and yield the shards; once `ending` says so, no more than are being made."""
+    """Have trajectories made, and yield the shards; once `ending` says so, only what was under way.
+
+    The processes see that by the job's file, which is then gone. To cancel at once would lose what is under
+    way: Dask cancels that too. But there may be no processes, or none that answer.
+    """
     job = parts.folder / f"job-{uuid.uuid4().hex}.pickle"
     with new_file(job, replace=True) as temporary:
         temporary.write_bytes(pickle.dumps(simulation))
     waiting: set[Future[list[str]]] = set()
+    end = math.inf
     try:
         for chunk in _chunks(simulation, spans):
             waiting.add(executor.submit(make_chunk, str(job), str(parts.target), *chunk))
         while waiting:
             done, waiting = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED)
-            if ending():
+            if end == math.inf and ending():
+                job.unlink(missing_ok=True)
+                end = time.monotonic() + GRACE
+            if time.monotonic() > end:
                 waiting = {future for future in waiting if not future.cancel()}
             for future in done:
                 yield from (Path(path) for path in future.result())
@@ -158,11 +175,20 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
 
 
 def make_chunk(job: str, target: str, first: int, stop: int) -> list[str]:
-    """Make trajectories first..stop - 1 in this process, and return the paths of their shards."""
-    begin, simulation = time.monotonic(), _simulation(job)
+    """Make trajectories first..stop - 1 in this process, and return the paths of their shards.
+
+    Once the job's file is gone, only those of blocks that are under way.
+    """
+    begin, file = time.monotonic(), Path(job)
+    try:
+        file.stat()  # the simulation may be had from before
+        simulation = _simulation(job)
+    except FileNotFoundError:
+        return []
     production = Production(simulation, [(first, stop)], allotted_threads(), room=stop - first)
     for _ in production.run():
-        pass
+        if not file.exists():
+            production.stop()
     parts, made = Parts(Path(target)), made_by(time.monotonic() - begin)
     return [str(parts.add(simulation.origin, content, made)) for content in production.take()]
 

@@ -15,6 +15,7 @@ __all__ = [
     "McsgdError",
     "McsgdWarning",
     "MissingExtraError",
+    "NewerFormatError",
     "OutputExistsError",
     "WriteError",
 ]
@@ -79,6 +80,10 @@ class WriteError(McsgdError, OSError):
 
 class FileFormatError(McsgdError):
     """The file is not one of ours, is damaged, or was written by a newer format."""
+
+
+class NewerFormatError(FileFormatError):
+    """The file was written by a newer major format, or for a newer random stream: it is not damaged."""
 
 
 class DivergedError(McsgdError):

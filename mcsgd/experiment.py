@@ -167,6 +167,11 @@ class Experiment:
 
         What is done stands in the directory PATH.parts, of which `mcsgd.merge` makes the file when all
         shares are done. See `run`.
+
+        Raises
+        ------
+        IncompleteError
+            If the time was over before the share was done. What was is kept.
         """
         from mcsgd.running import run_task
 

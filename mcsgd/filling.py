@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcsgd.engines import spread
-from mcsgd.errors import FileFormatError, InputError, McsgdError
+from mcsgd.ensemble import Ensemble
+from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdError
 from mcsgd.moments import MomentsTree
 from mcsgd.origin import Origin
 from mcsgd.production import Production, Simulation
@@ -77,11 +78,14 @@ def run_to_file(
     OutputExistsError
         If another run is at `target`, or was begun there.
     FileFormatError
-        If what is at `target` is not a run, or is damaged.
+        If what is at `target` is not a run, or is damaged; or what is there or in its parts, is of a newer
+        version.
     BusyError
         If another process works on it.
     InputError
         If fewer trajectories are wanted than there are parts of.
+    IncompleteError
+        If the time was over before a task's share was done: what was is kept.
     WriteError
         If something cannot be written: all that was written before stays.
     KeyboardInterrupt
@@ -97,13 +101,17 @@ def run_to_file(
         if head.cloud.settings.paths and not simulation.keep_cloud:
             paths = simulation.first_paths(means.workers)
             head = replace(head, cloud=replace(head.cloud, first_paths=paths))
-        holdings = _holdings(parts, simulation.origin, there)
-        if there is not None and _satisfied(there, head, means.rules):
+        holdings = _holdings(parts, simulation.origin, there, means.task)
+        satisfied = there is not None and _satisfied(there.cloud, head.cloud.count, means.rules)
+        if there is not None and satisfied and list(there.flows) == list(head.flows):
             parts.remove(shard for shard in holdings.shards if shard.stop <= there.cloud.count)
             return there
         if begun is None or begun.experiment != head.experiment:
             parts.write_head(head)
-        n, stopped_by = Filling(simulation, holdings, means, interruption).fill()
+        if there is not None and satisfied:  # only its flows are others
+            n, stopped_by = there.cloud.count, there.stopped_by
+        else:
+            n, stopped_by = Filling(simulation, holdings, means, interruption).fill()
         if means.task is not None:
             return None
         holdings.finish(head, n, stopped_by)
@@ -122,28 +130,24 @@ def _existing(target: Path, blank: Run) -> Run | None:
     return run
 
 
-def _holdings(parts: Parts, origin: Origin, there: Run | None) -> Holdings:
+def _holdings(parts: Parts, origin: Origin, there: Run | None, task: tuple[int, int] | None) -> Holdings:
     """Return what is done; its origin has the trajectories that are wanted, or more if a file has them."""
     wanted = origin.settings.trajectories
-    if there is not None:  # perhaps only its flows are others
+    most = max((stop for _, stop in parts.spans.values()), default=0)
+    if there is not None:
         wanted = max(wanted, there.cloud.count)
-    origin = replace(origin, settings=replace(origin.settings, trajectories=wanted))
-    holdings = Holdings(parts, origin, [] if there is None else [as_shard(parts.target, there)])
-    most = max((shard.stop for shard in holdings.shards), default=0)
     if most > wanted:
         message = f"must be at least {most}, for {parts.folder} has as many; got {wanted}"
         raise InputError([("trajectories", message)])
-    return holdings
+    origin = replace(origin, settings=replace(origin.settings, trajectories=wanted))
+    others = [] if there is None else [as_shard(parts.target, there)]
+    return Holdings(parts, origin, others, None if task is None else origin.share(*task))
 
 
-def _satisfied(there: Run, head: Run, rules: StopRules) -> bool:
-    """Whether a file has all that is wanted."""
-    if list(there.flows) != list(head.flows):
-        return False
-    cloud, limit = there.cloud, rules.standard_error
-    if cloud.count >= head.cloud.count:
-        return True
-    return limit is not None and enough(cloud.moments, limit)
+def _satisfied(there: Ensemble, wanted: int, rules: StopRules) -> bool:
+    """Whether a file has all trajectories that are wanted."""
+    limit = rules.standard_error
+    return there.count >= wanted or (limit is not None and enough(there.moments, limit))
 
 
 class Filling:
@@ -165,6 +169,8 @@ class Filling:
         self.means, self.interruption = means, interruption
         self.origin = holdings.origin
         self.wanted = self.origin.settings.trajectories
+        self.least = max((one.stop for one in holdings.others), default=0)
+        """Trajectories that the run's file has: it never comes to have fewer."""
         self._began = self._flushed = time.monotonic()
 
     def fill(self) -> tuple[int, str]:
@@ -173,13 +179,15 @@ class Filling:
         if self.means.task is not None:
             first, stop = self.origin.share(*self.means.task)
         limit, tree, looked = self.means.rules.standard_error, self.origin.tree(), 0
-        for bound in _stages(first, stop, self.origin.leaf, limit):
+        for bound in _stages(max(first, self.least), stop, self.origin.leaf, limit):
             spans = self.holdings.missing(first, bound)
             if spans:
                 self._make(spans)
             if self.holdings.missing(first, bound):
                 if self.interruption.asked:
-                    self._interrupted(first, stop)
+                    raise KeyboardInterrupt(self._left("interrupted", first, stop))
+                if self.means.task is not None:
+                    raise IncompleteError(self._left("the time was over", first, stop))
                 return self._complete(), "time"
             if limit is not None:
                 tree, looked = self._moments(tree, looked, bound), bound
@@ -208,7 +216,7 @@ class Filling:
     def _spread(self, spans: Sequence[Span], done: int, executor: Executor) -> None:
         for path in spread(self.simulation, self.holdings.parts, spans, executor, self._ending):
             shard = open_shard(path, self.origin)
-            self.holdings.shards.append(shard)
+            self.holdings.add([shard])
             done += shard.stop - shard.first
             self.means.progress(done, self.wanted)
 
@@ -227,12 +235,10 @@ class Filling:
 
     def _complete(self) -> int:
         """Return up to where all is done, in whole units, when the time is over; keep what is beyond."""
-        if self.means.task is not None:
-            self._keep()
-            return 0
         n = self.holdings.missing(0, self.wanted)[0][0]
         if self.simulation.keep_cloud:
             n -= n % self.origin.trajectories_per_unit
+        n = max(n, self.least)
         self.holdings.keep(made_by(time.monotonic() - self._flushed), beyond=n)
         if n == 0:
             raise McsgdError(
@@ -241,12 +247,12 @@ class Filling:
             )
         return n
 
-    def _interrupted(self, first: int, stop: int) -> None:
-        """Keep what was done, and say how to go on."""
+    def _left(self, why: str, first: int, stop: int) -> str:
+        """Keep what was done, and return how to go on."""
         self._keep()
         left = sum(end - begin for begin, end in self.holdings.missing(first, stop))
-        raise KeyboardInterrupt(
-            f"interrupted with {stop - first - left} of {stop - first} trajectories done, which are kept in "
+        return (
+            f"{why} with {stop - first - left} of {stop - first} trajectories done, which are kept in "
             f"{self.holdings.parts.folder}: the same command goes on from there"
         )
 
@@ -265,7 +271,8 @@ def _stages(first: int, stop: int, leaf: int, standard_error: float | None) -> I
     if standard_error is not None:
         leaves = 1
         while leaves * leaf < stop:
-            yield leaves * leaf
+            if leaves * leaf > first:
+                yield leaves * leaf
             leaves = max(leaves + 1, math.ceil(leaves * GROWTH))
     if first < stop:
         yield stop

@@ -90,7 +90,10 @@ def _to_file(
     head = partial(_head, experiment, simulation, clock, threads)
     with shown(progress) as report:
         means = Means(threads, report, stop or StopRules(), task, executor)
-        return run_to_file(simulation, target, blank, head, means)
+        try:
+            return run_to_file(simulation, target, blank, head, means)
+        except InputError as error:
+            raise error.located(PLACES) from None
 
 
 def _threads(experiment: Experiment, workers: int | None, keep_cloud: bool) -> int:

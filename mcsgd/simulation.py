@@ -126,8 +126,12 @@ def simulate(
     description = {"problem": problem.describe(), **settings.as_tables()}
     blank = Run(Ensemble(simulation.origin, None), experiment=description)
 
-    def complete(_: Run | None) -> Run:
-        return replace(blank, provenance=provenance(clock, threads))
+    def complete(known: Run | None) -> Run:
+        made = provenance(clock, threads)
+        if known is None:
+            return replace(blank, provenance=made)
+        experiment = {**known.experiment, **settings.as_tables()}  # and its flows stay
+        return replace(known, cloud=blank.cloud, experiment=experiment, provenance=made)
 
     with shown(progress) as report:
         means = Means(threads, report, stop or StopRules(), executor=executor)

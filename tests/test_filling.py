@@ -16,11 +16,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from kept import bytes_of, flip, many_shards
+from kept import bytes_of, flip, make_newer, many_shards
 
 import mcsgd
-from mcsgd.errors import BusyError, FileFormatError, InputError, McsgdError, McsgdWarning, OutputExistsError
+from mcsgd.errors import (
+    BusyError,
+    FileFormatError,
+    InputError,
+    McsgdError,
+    McsgdWarning,
+    NewerFormatError,
+    OutputExistsError,
+    WriteError,
+)
 from mcsgd.problems import Quadratic, ScalarFactorization
+from mcsgd.schemes import STREAM_VERSION
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.stopping import StopRules
@@ -201,7 +211,7 @@ def test_every_flipped_bit_of_a_shard_is_found(toy, path, tmp_path):
     for bit in bits:
         flip(shard, int(bit))
         with pytest.warns(McsgdWarning, match=shard.name):
-            found = Parts(path).shards(mcsgd.load(tmp_path / "plain.h5").cloud.origin)
+            found = Parts(path).shards(mcsgd.load(tmp_path / "plain.h5").cloud.origin, 0, 5000)
         assert found == []
         shard.with_name(f"bad-{shard.name}").unlink()
         shard.write_bytes(content)
@@ -216,6 +226,29 @@ def test_shard_of_another_run_is_set_aside(toy, path, tmp_path):
     (shard,), (strange,) = shards(path), shards(other)
     os.replace(strange, shard)
     with pytest.warns(McsgdWarning, match="part of another run"):
+        simulate(toy, START, SETTINGS, path)
+    assert bytes_of(path) == plain(toy, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "version", [{"format_version": np.array([2, 0])}, {"stream_version": STREAM_VERSION + 1}], ids=str
+)
+@pytest.mark.parametrize("part", ["head", "shard"])
+def test_parts_of_a_newer_version_are_refused_and_stay(toy, path, version, part):
+    _interrupted(toy, path)
+    newer = shards(path)[0] if part == "shard" else path.with_name("run.h5.parts") / "head.h5"
+    make_newer(newer, **version)
+    before = {file: file.read_bytes() for file in path.parent.rglob("*.h5")}
+    words = rf"{newer.name} .* up to \d: mcsgd .* wrote it, and that version or a newer one reads it"
+    with pytest.raises(NewerFormatError, match=words):
+        simulate(toy, START, SETTINGS, path, progress=_never)
+    assert {file: file.read_bytes() for file in path.parent.rglob("*.h5")} == before
+
+
+def test_damaged_head_is_named_and_made_again(toy, path, tmp_path):
+    _interrupted(toy, path)
+    flip(path.with_name("run.h5.parts") / "head.h5", 5000)
+    with pytest.warns(McsgdWarning, match=r"head\.h5 is damaged: .* set aside as bad-head\.h5; it is made"):
         simulate(toy, START, SETTINGS, path)
     assert bytes_of(path) == plain(toy, tmp_path)
 
@@ -253,6 +286,57 @@ def test_damaged_run_is_not_extended(toy, path):
     assert path.read_bytes() == before
 
 
+# What comes to be, or is gone, meanwhile ---------------------------------------------------------
+
+
+def test_file_that_came_to_exist_meanwhile_is_not_touched(toy, path, tmp_path):
+    def other(done, total):
+        path.write_bytes(b"precious")
+
+    with pytest.raises(OutputExistsError, match="came to exist meanwhile; it was not touched") as caught:
+        simulate(toy, START, SETTINGS, path, progress=other)
+    assert path.read_bytes() == b"precious"
+    (aside,) = path.parent.glob("run-*.h5")
+    assert str(aside) in str(caught.value)
+    assert bytes_of(aside) == plain(toy, tmp_path)
+
+
+def test_directory_that_is_removed_meanwhile(toy, tmp_path):
+    folder = tmp_path / "scratch"
+
+    def remove(done, total):
+        shutil.rmtree(folder, ignore_errors=True)
+
+    assert simulate(toy, START, SETTINGS, folder / "run.h5", progress=remove).count == 5000
+    assert os.listdir(folder) == ["run.h5"]
+
+
+def test_shards_that_are_removed_meanwhile(toy, path):
+    def remove(done, total):
+        if done > 2000:
+            shutil.rmtree(path.with_name("run.h5.parts"), ignore_errors=True)
+
+    with many_shards(), pytest.raises(FileFormatError, match=r"000-000000001000\.h5 was removed since"):
+        simulate(toy, START, SETTINGS, path, progress=remove, block_size=1000)
+    assert not path.exists()
+
+
+def test_parts_that_are_no_directory(toy, path):
+    path.with_name("run.h5.parts").write_text("precious")
+    with pytest.raises(WriteError, match=r"run\.h5\.parts could not be locked: .*File exists"):
+        simulate(toy, START, SETTINGS, path, progress=_never)
+    assert path.with_name("run.h5.parts").read_text() == "precious"
+
+
+def test_lock_on_a_full_disk(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    with locked(tmp_path), pytest.raises(BusyError, match="in use by another process"), locked(tmp_path):
+        pass
+
+
 # Two processes ----------------------------------------------------------------------------------
 
 
@@ -274,6 +358,22 @@ def test_second_run_on_the_same_output_is_told_who_has_it(toy, path):
 
 def test_lock_ends_with_its_process(tmp_path):
     code = f"from mcsgd.storage.lock import locked; from pathlib import Path; import os\nwith locked(Path({str(tmp_path)!r}) / 'x'): os._exit(1)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    with locked(tmp_path / "x"):
+        pass
+
+
+def test_lock_of_a_killed_process_may_be_left_to_a_child_for_a_moment(tmp_path):
+    """As when it was killed between fork and exec of a command."""
+    code = f"""
+import os, time
+from pathlib import Path
+from mcsgd.storage.lock import locked
+with locked(Path({str(tmp_path)!r}) / "x"):
+    if os.fork() == 0:
+        time.sleep(0.2)
+    os._exit(1)
+"""
     subprocess.run([sys.executable, "-c", code], check=False)
     with locked(tmp_path / "x"):
         pass
@@ -371,6 +471,29 @@ def test_time_over_before_anything_is_done(toy, path):
         simulate(toy, START, MOMENTS, path, stop=StopRules(seconds=1e-9), keep_cloud=False, block_size=10)
     assert not path.exists()
     assert simulate(toy, START, MOMENTS, path, keep_cloud=False).count == 5000
+
+
+@pytest.mark.parametrize("there", [50, 3000])
+@pytest.mark.usefixtures("small_leaves")
+def test_time_over_before_the_last_leaf_of_a_file_is_made_again(toy, path, tmp_path, there):
+    """It ends within a leaf: what the file has of that is not lost."""
+    fewer, over = replace(MOMENTS, trajectories=there), StopRules(seconds=1e-9)
+    options = {"keep_cloud": False, "block_size": 16, "workers": 1}
+    simulate(toy, START, fewer, path, **options)
+    assert simulate(toy, START, MOMENTS, path, stop=over, **options).count == there
+    assert mcsgd.load(path).stopped_by == "time"
+    assert bytes_of(path) == plain(toy, tmp_path, fewer, keep_cloud=False)
+    (tmp_path / "plain.h5").unlink()
+    simulate(toy, START, MOMENTS, path, **options)
+    assert bytes_of(path) == plain(toy, tmp_path, MOMENTS, keep_cloud=False)
+
+
+@pytest.mark.usefixtures("small_leaves")
+def test_standard_error_that_fewer_had_does_not_take_any_away(toy, path, monkeypatch):
+    """By chance, the error may be small enough of fewer trajectories than a file has, and not of those."""
+    simulate(toy, START, replace(SETTINGS, trajectories=3000), path)
+    monkeypatch.setattr("mcsgd.filling.enough", lambda moments, limit: moments.singles.count < 3000)
+    assert simulate(toy, START, SETTINGS, path, stop=StopRules(standard_error=1.0)).count == 5000
 
 
 @pytest.mark.parametrize("options", [{}, {"workers": 3, "block_size": 17}], ids=["plain", "cut"])

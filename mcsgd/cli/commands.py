@@ -70,7 +70,8 @@ def run(
     given, progress, keep = Experiment.read(experiment), not quiet, not no_cloud
     if share is not None:
         given.run_task(output, share, workers, progress, keep, rules)
-        typer.echo(f"Task {task} is done; mcsgd merge {output} makes the file when all are")
+        said = f"Task {task} is done; mcsgd merge {output} makes the file when all are"
+        typer.echo(json.dumps({"task": task, "done": True}) if as_json else said)
         return
     with executor_of(engine, scheduler, workers) as executor:
         result = given.run(output, workers if engine == "local" else None, progress, keep, rules, executor)

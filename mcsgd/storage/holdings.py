@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from mcsgd.origin import Content, Origin
 from mcsgd.rows import Rows, Source, Span
 from mcsgd.run import Run
 from mcsgd.storage.parts import Parts
+from mcsgd.storage.schema import FORMAT, SHARD
 from mcsgd.storage.shards import Shard, open_shard
 from mcsgd.storage.write import write_run
 
@@ -28,12 +30,20 @@ class Holdings:
         With as many trajectories as are wanted.
     others : sequence of Shard
         What is had elsewhere: the run's file, or parts of the run that are to be merged.
+    span : (first, stop), optional
+        Of the shards, look at those with any of these trajectories only.
     """
 
-    def __init__(self, parts: Parts, origin: Origin, others: Sequence[Shard] = ()) -> None:
+    def __init__(
+        self, parts: Parts, origin: Origin, others: Sequence[Shard] = (), span: Span | None = None
+    ) -> None:
         self.parts, self.origin = parts, origin
-        self.shards = parts.shards(origin)
-        self.others = list(others)
+        self.others, self.shards = list(others), list[Shard]()
+        self._nodes: list[Node] = []
+        self._of_files = [node for one in others if one.kind == FORMAT for node in one.nodes()]
+        """Not merged with what is beyond: the moments of a file's trajectories are had whatever follows."""
+        self._merge(one for one in others if one.kind == SHARD)
+        self.add(parts.shards(origin, *(span or (0, sys.maxsize))))
         self.contents: list[Content] = []
         """What is in memory only."""
 
@@ -54,9 +64,20 @@ class Holdings:
     def nodes(self) -> list[Node]:
         """The moments of whole leaves, or to the last trajectory that is wanted."""
         found = [node for nodes in self.contents if isinstance(nodes, list) for node in nodes]
-        found += [node for one in (*self.others, *self.shards) for node in one.nodes]
+        found += self._of_files + self._nodes
         leaf, last = self.origin.leaf, self.origin.settings.trajectories
         return [node for node in found if (node.stop - node.first) % leaf == 0 or node.stop == last]
+
+    def add(self, shards: Iterable[Shard]) -> None:
+        """Take shards of the directory to what is done."""
+        new = list(shards)
+        self.shards += new
+        self._merge(new)
+
+    def _merge(self, shards: Iterable[Shard]) -> None:
+        """Take in the moments of shards, merged: there may be many of them, of many parameters."""
+        for shard in shards:
+            self._nodes = self.origin.tree([*self._nodes, *shard.nodes()]).nodes
 
     def missing(self, first: int, stop: int) -> list[Span]:
         """Return the ranges within first..stop - 1 that are not done."""
@@ -70,27 +91,28 @@ class Holdings:
         """Write to shards what is in memory only; `beyond`: only what reaches beyond so many trajectories."""
         kept = [content for content in self.contents if _stop(content) > beyond]
         self.contents = [content for content in self.contents if _stop(content) <= beyond]
-        self.shards += [
-            open_shard(self.parts.add(self.origin, content, made), self.origin) for content in kept
-        ]
+        self.add(open_shard(self.parts.add(self.origin, content, made), self.origin) for content in kept)
 
     def finish(self, head: Run, n: int, stopped_by: str) -> None:
         """Write the run's file, of the first n trajectories, and remove the shards that are in it.
 
         Raises
         ------
+        OutputExistsError
+            If another file came to be there meanwhile; it is not touched.
         WriteError
             If it cannot be written; all there was before stays.
         """
-        origin = replace(self.origin, settings=replace(self.origin.settings, trajectories=n))
+        self.origin = replace(self.origin, settings=replace(self.origin.settings, trajectories=n))
         run = replace(
             head,
-            cloud=replace(head.cloud, origin=origin),
+            cloud=replace(head.cloud, origin=self.origin),
             stopped_by=stopped_by,
             provenance=dict(head.provenance) | {"shards": [dict(shard.made) for shard in self.shards]},
         )
-        target, tree = self.parts.target, None if origin.kept == "cloud" else self.tree(n)
-        write_run(target, run, self.sources, tree, target.exists(), self.parts.folder)
+        target, tree = self.parts.target, None if self.origin.kept == "cloud" else self.tree(n)
+        known = any(one.path == target for one in self.others)
+        write_run(target, run, self.sources, tree, known, self.parts.folder)
         self.parts.remove(shard for shard in self.shards if shard.stop <= n)
 
 
@@ -98,11 +120,11 @@ def missing(spans: Sequence[Span], first: int, stop: int) -> list[Span]:
     """Return the ranges within first..stop - 1 that none of the spans has."""
     gaps = []
     for begin, end in sorted(spans):
+        if first >= stop:
+            break
         if begin > first:
             gaps.append((first, min(begin, stop)))
         first = max(first, end)
-        if first >= stop:
-            break
     if first < stop:
         gaps.append((first, stop))
     return gaps

@@ -7,14 +7,17 @@ import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mcsgd.errors import BusyError
+from mcsgd.errors import BusyError, WriteError
 
 __all__ = ["locked"]
 
+PATIENCE = 0.5
+"""Seconds that a lock is tried for."""
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -30,13 +33,18 @@ def locked(folder: Path, task: str = "") -> Iterator[None]:
     ------
     BusyError
         If another process holds it; the message names host and process.
+    WriteError
+        If there is no directory, and none can be made.
     """
     names = [("run.lock", fcntl.LOCK_SH if task else fcntl.LOCK_EX)]
     names += [(f"task-{task}.lock", fcntl.LOCK_EX)] if task else []
     handles: list[int] = []
     try:
-        for name, kind in names:
-            handles.append(_acquire(folder, name, kind))
+        try:
+            for name, kind in names:
+                handles.append(_acquire(folder, name, kind))
+        except OSError as error:
+            raise WriteError(f"{folder} could not be locked: {error}") from error
         yield
     finally:
         if task and len(handles) > 1:
@@ -46,7 +54,12 @@ def locked(folder: Path, task: str = "") -> Iterator[None]:
 
 
 def _acquire(folder: Path, name: str, kind: int) -> int:
-    """Open and lock a file, and write who holds it; again, if it was removed in between."""
+    """Open and lock a file, and write who holds it; again, if it was removed in between.
+
+    A process that was killed while it started another one leaves its lock to that, for a moment: so a lock
+    that is held is tried for a while.
+    """
+    end = time.monotonic() + PATIENCE
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -58,13 +71,17 @@ def _acquire(folder: Path, name: str, kind: int) -> int:
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 os.close(handle)
+                if time.monotonic() < end:
+                    time.sleep(PATIENCE / 50)
+                    continue
                 raise BusyError(f"{folder} is in use by {_holders(folder)}; nothing was touched") from None
         if _same(handle, folder / name):
             break
         os.close(handle)
     if kind == fcntl.LOCK_EX:
-        os.truncate(handle, 0)
-        os.pwrite(handle, json.dumps({"host": platform.node(), "process": os.getpid()}).encode(), 0)
+        with suppress(OSError):  # on a full disk, others are not told who has it
+            os.truncate(handle, 0)
+            os.pwrite(handle, json.dumps({"host": platform.node(), "process": os.getpid()}).encode(), 0)
     return handle
 
 

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+from numpy.typing import NDArray
 
 from mcsgd.checks import Checks
 from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdWarning
@@ -20,6 +22,7 @@ from mcsgd.storage.output import check_run_output
 from mcsgd.storage.parts import HEAD, Parts
 from mcsgd.storage.read import load, load_whole, read_head
 from mcsgd.storage.shards import Shard, as_shard, open_shard, range_of
+from mcsgd.storage.write import ROWS
 
 __all__ = ["merge"]
 
@@ -50,7 +53,7 @@ def merge(
     InputError
         If a part does not exist, or there is none.
     FileFormatError
-        If a part is damaged.
+        If a part is damaged, or of a newer version.
     OutputExistsError
         If a part, or the target, is of another run.
     IncompleteError
@@ -61,12 +64,13 @@ def merge(
         If the file cannot be written.
     """
     path = check_run_output(target, "output")
-    sources = [Path(part).expanduser().absolute() for part in parts]
-    checks = Checks()
+    own, sources, checks = Parts(path), [Path(part).expanduser().absolute() for part in parts], Checks()
     for i, part in enumerate(sources):
         if not part.exists():
             checks.fail(f"parts[{i}]", f"must be a file or a directory, got {part}, which does not exist")
-    own = Parts(path)
+    if tasks is not None:
+        checks.integer("tasks", tasks, at_least=1)
+    sources = [part for part in sources if not own.has(part)]
     if not sources and not own.folder.is_dir():
         checks.fail("parts", f"must be given, for there is no {own.folder}")
     checks.done()
@@ -149,13 +153,17 @@ def _same_rows(one: Shard, other: Shard, first: int, stop: int) -> bool:
     sources = cast(Source, one.rows), cast(Source, other.rows)
     for begin in range(first, stop, AT_ONCE):
         a, b = (source.part(begin, min(begin + AT_ONCE, stop)) for source in sources)
-        if a.endpoints.tobytes() != b.endpoints.tobytes():
+        if any(_bytes(getattr(a, name)) != _bytes(getattr(b, name)) for name in ROWS):
             return False
     return True
 
 
+def _bytes(values: NDArray[Any] | None) -> bytes | None:
+    return None if values is None else values.tobytes()
+
+
 def _same_nodes(one: Shard, other: Shard) -> bool:
     """Whether moments of the same trajectories are the same; others cannot be compared."""
-    known = {(node.first, node.stop): node.moments for node in one.nodes}
-    both = [(known.get((node.first, node.stop)), node.moments) for node in other.nodes]
+    known = {(node.first, node.stop): node.moments for node in one.nodes()}
+    both = [(known.get((node.first, node.stop)), node.moments) for node in other.nodes()]
     return all(a is None or a.same(b) for a, b in both)

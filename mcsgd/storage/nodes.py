@@ -76,9 +76,9 @@ def read_nodes(file: h5py.Group) -> list[Node]:
     return nodes
 
 
-def nodes_of(path: Path) -> list[Node]:
-    """Return the moments in a run's file; raises as `mcsgd.load`."""
-    with open_file(path) as file:
+def nodes_of(path: Path, kind: str) -> list[Node]:
+    """Return the moments in a run's file or a shard; raises as `open_file`."""
+    with open_file(path, kind) as file:
         return read_nodes(file)
 
 

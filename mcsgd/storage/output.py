@@ -8,10 +8,10 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mcsgd.errors import InputError, OutputExistsError, WriteError
+from mcsgd.errors import InputError, McsgdError, OutputExistsError, WriteError
 
 __all__ = ["PARTS", "check_output", "check_run_output", "new_file", "sync"]
 
@@ -56,8 +56,11 @@ def check_output(
 
 
 def check_run_output(path: str | os.PathLike[str], argument: str = "path") -> Path:
-    """Say the same of a run's file, which may be there, and of the directory of its parts."""
-    target = check_output(path, argument, replace=True)
+    """Say the same of a run's file, which may be there, and of the directory of its parts.
+
+    Where `path` is a link, what it leads to is returned: so the link stays, and the run has one lock.
+    """
+    target = check_output(os.path.realpath(Path(path).expanduser()), argument, replace=True)
     longest = os.pathconf(_existing(target.parent), "PC_NAME_MAX")
     if len(os.fsencode(target.name + PARTS)) > longest:
         message = f"must have a name of at most {longest - len(PARTS)} bytes, got {target}: {PARTS} is added"
@@ -87,21 +90,24 @@ def new_file(path: Path, replace: bool = False, folder: Path | None = None) -> I
     WriteError
         If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = (folder or path.parent) / f".{uuid.uuid4().hex}.tmp"
     try:
-        try:
-            yield temporary
-            sync(temporary)
-        except (OSError, RuntimeError) as error:  # HDF5 raises both
-            raise WriteError(f"{path} could not be written: {error}") from error
+        for parent in (path.parent, temporary.parent):
+            parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        sync(temporary)
         if replace:
             os.replace(temporary, path)
         else:
             _name(temporary, path)
         sync(path.parent)
+    except McsgdError:
+        raise
+    except (OSError, RuntimeError) as error:  # HDF5 raises both
+        raise WriteError(f"{path} could not be written: {error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _name(temporary: Path, path: Path) -> None:

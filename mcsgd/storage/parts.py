@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcsgd.errors import FileFormatError, McsgdWarning
+from mcsgd.errors import FileFormatError, McsgdWarning, NewerFormatError
 from mcsgd.origin import Content, Origin
+from mcsgd.rows import Span
 from mcsgd.run import Run
 from mcsgd.storage.lock import locked
 from mcsgd.storage.output import PARTS, sync
@@ -40,6 +41,11 @@ class Parts:
         """The directory; there need not be one."""
         return self.target.with_name(self.target.name + PARTS)
 
+    def has(self, path: Path) -> bool:
+        """Whether a path is the target, the directory, or in it."""
+        real = path.resolve()
+        return real == self.target or self.folder in (real, real.parent)
+
     @contextmanager
     def locked(self, task: str = "") -> Iterator[None]:
         """Hold the directory: as the only one, or as the only one with this task.
@@ -61,15 +67,21 @@ class Parts:
                     self._remove_if_empty()
 
     def head(self) -> Run | None:
-        """Return what there is of the run before its trajectories.
+        """Return what there is of the run before its trajectories; if it is damaged, as for `shards`.
 
         Raises
         ------
-        FileFormatError
-            If it is damaged.
+        NewerFormatError
+            If a newer version wrote it.
         """
         path = self.folder / HEAD
-        return read_head(path) if path.exists() else None
+        try:
+            return read_head(path) if path.exists() else None
+        except NewerFormatError:
+            raise
+        except FileFormatError as error:
+            _set_aside(path, error, "it is made again")
+            return None
 
     def write_head(self, run: Run) -> None:
         """Write what `head` returns."""
@@ -79,41 +91,55 @@ class Parts:
         """Keep trajectories that are done; see `write_shard`."""
         return write_shard(self.folder, origin, content, made)
 
-    def shards(self, origin: Origin) -> list[Shard]:
-        """Return all shards, in order, having read every byte of them.
+    @property
+    def spans(self) -> dict[Path, Span]:
+        """The files of all shards, in order, and the trajectories that their names say."""
+        files = sorted(self.folder.glob("*.h5"))
+        return {path: span for path in files if (span := range_of(path)) is not None}
+
+    def shards(self, origin: Origin, first: int, stop: int) -> list[Shard]:
+        """Return the shards with any of trajectories first..stop - 1, having read every byte of them.
 
         A damaged one is set aside under another name, with a warning that names it: its trajectories are
-        then missing, and computed again.
+        then missing, and to be computed again.
+
+        Raises
+        ------
+        NewerFormatError
+            If a newer version wrote one.
         """
         found = []
-        for path in sorted(self.folder.glob("*.h5")):
-            if range_of(path) is None:
+        for path, (begin, end) in self.spans.items():
+            if begin >= stop or end <= first:
                 continue
             try:
                 found.append(open_shard(path, origin))
+            except NewerFormatError:
+                raise
             except FileFormatError as error:
-                aside = path.with_name(f"bad-{path.name}")
-                with suppress(FileNotFoundError):  # another task was faster
-                    os.replace(path, aside)
-                warnings.warn(
-                    f"{error}. It was set aside as {aside.name}; its trajectories are computed again",
-                    McsgdWarning,
-                    stacklevel=2,
-                )
+                _set_aside(path, error, "its trajectories are to be computed again")
         return found
 
     def remove(self, shards: Iterable[Shard]) -> None:
         """Remove shards that are in the target now, and the head with the last of them."""
         for shard in shards:
             shard.path.unlink(missing_ok=True)
-        if not any(range_of(path) for path in self.folder.glob("*.h5")):
+        if not self.spans:
             (self.folder / HEAD).unlink(missing_ok=True)
 
     def _remove_if_empty(self) -> None:
         """Remove the directory if there is nothing but locks in it."""
-        if {path.suffix for path in self.folder.iterdir()} <= {".lock"}:
-            for path in self.folder.glob("*.lock"):
-                path.unlink(missing_ok=True)
-            with suppress(OSError):  # another process has come
+        with suppress(OSError):  # another process has come, or someone has removed it
+            if {path.suffix for path in self.folder.iterdir()} <= {".lock"}:
+                for path in self.folder.glob("*.lock"):
+                    path.unlink(missing_ok=True)
                 self.folder.rmdir()
                 sync(self.folder.parent)
+
+
+def _set_aside(path: Path, error: FileFormatError, then: str) -> None:
+    """Give a damaged file another name, and warn."""
+    aside = path.with_name(f"bad-{path.name}")
+    with suppress(FileNotFoundError):  # another task was faster
+        os.replace(path, aside)
+    warnings.warn(f"{error}. It was set aside as {aside.name}; {then}", McsgdWarning, stacklevel=3)

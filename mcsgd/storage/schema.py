@@ -67,7 +67,7 @@ import h5py
 import numpy as np
 
 import mcsgd
-from mcsgd.errors import FileFormatError, InputError
+from mcsgd.errors import FileFormatError, InputError, NewerFormatError
 from mcsgd.schemes import STREAM_VERSION
 
 __all__ = [
@@ -107,7 +107,9 @@ def open_file(path: Path, kind: str = FORMAT) -> h5py.File:
     InputError
         If there is no such file.
     FileFormatError
-        If it is not one, is damaged, or was written by a newer major version or for a newer random stream.
+        If it is not one, or is damaged.
+    NewerFormatError
+        If it was written by a newer major version or for a newer random stream.
     """
     if not path.is_file():
         found = "is none" if path.exists() else "does not exist"
@@ -155,11 +157,11 @@ def _check_version(path: Path, file: h5py.File, kind: str) -> None:
         raise FileFormatError(f"{path} is damaged: its versions are missing or not numbers") from None
     advice = f"mcsgd {writer} wrote it, and that version or a newer one reads it"
     if major > FORMAT_VERSION[0]:
-        raise FileFormatError(
+        raise NewerFormatError(
             f"{path} has format version {major}.{minor}, and this mcsgd reads up to {FORMAT_VERSION[0]}: "
             f"{advice}"
         )
     if stream > STREAM_VERSION:
-        raise FileFormatError(
+        raise NewerFormatError(
             f"{path} is of random stream {stream}, and this mcsgd knows up to {STREAM_VERSION}: {advice}"
         )

@@ -18,17 +18,17 @@ from mcsgd.moments import Node
 from mcsgd.origin import Content, Origin
 from mcsgd.rows import Rows, Source, Span
 from mcsgd.run import Run
-from mcsgd.storage.nodes import nodes_of, read_nodes, write_nodes
+from mcsgd.storage.nodes import nodes_of, write_nodes
 from mcsgd.storage.output import new_file
 from mcsgd.storage.read import row_shapes
-from mcsgd.storage.schema import SHARD, open_file, write_versions
+from mcsgd.storage.schema import FORMAT, SHARD, open_file, write_versions
 from mcsgd.storage.seal import broken_seal, seal_of
 from mcsgd.storage.stored import stored_rows
 from mcsgd.storage.write import ROWS
 
 __all__ = ["Shard", "as_shard", "open_shard", "range_of", "write_shard"]
 
-NAME = re.compile(r"(\d+)-(\d+)\.h5")
+NAME = re.compile(r"(\d{12,})-(\d{12,})\.h5")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +41,23 @@ class Shard:
     first, stop : int
         It holds trajectories first..stop - 1.
     rows : Source or None
-    nodes : tuple of Node
-        Their moments, in the place of rows, where moments alone are kept.
+        None where moments alone are kept.
     made : dict
         Host, process, job and seconds of its making.
+    kind : str
+        FORMAT or SHARD.
     """
 
     path: Path
     first: int
     stop: int
     rows: Source | None
-    nodes: tuple[Node, ...]
     made: Mapping[str, Any]
+    kind: str = SHARD
+
+    def nodes(self) -> list[Node]:
+        """Read the moments, where they alone are kept; those of many shards may not fit into memory."""
+        return [] if self.rows is not None else nodes_of(self.path, self.kind)
 
 
 def range_of(path: Path) -> Span | None:
@@ -121,14 +126,13 @@ def open_shard(path: Path, origin: Origin) -> Shard:
             first, stop = int(file.attrs["first"]), int(file.attrs["stop"])
             if file.attrs["fingerprint"] != origin.fingerprint or (first, stop) != range_of(path):
                 raise FileFormatError(f"{path} is a part of another run, or was renamed")
-            nodes = tuple(read_nodes(file)) if "moments" in file else ()
-            rows = None if nodes else stored_rows(file, path, first, row_shapes(origin, first, stop))
-            return Shard(path, first, stop, rows, nodes, json.loads(file.attrs["made"]))
+            shapes = row_shapes(origin, first, stop)
+            rows = None if "moments" in file else stored_rows(file, path, first, shapes)
+            return Shard(path, first, stop, rows, json.loads(file.attrs["made"]))
         except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             raise FileFormatError(f"{path} is damaged: {error}") from error
 
 
 def as_shard(path: Path, run: Run) -> Shard:
     """Return what a run's file holds as a shard, of its trajectories from the first to the last."""
-    cloud = run.cloud
-    return Shard(path, 0, cloud.count, cloud.rows, () if cloud.kept else tuple(nodes_of(path)), {})
+    return Shard(path, 0, run.cloud.count, run.cloud.rows, {}, FORMAT)

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsgd.errors import FileFormatError
+from mcsgd.errors import FileFormatError, InputError
 from mcsgd.rows import Array, Rows
 from mcsgd.storage.schema import open_file
 
@@ -96,7 +96,10 @@ class StoredRows:
         return values
 
     def _open(self) -> h5py.File:
-        file = open_file(self.path, self.kind)
+        try:
+            file = open_file(self.path, self.kind)
+        except InputError:
+            raise FileFormatError(f"{self.path} was removed since it was opened") from None
         same = file.attrs.get("fingerprint") == self.fingerprint
         if not (same and all(0 in s or _shape(file, n) == s for n, s in self.shapes.items())):
             file.close()

@@ -25,7 +25,7 @@ fi
 
 array="$(sbatch --parsable --array="0-$((tasks - 1))" "$@" "$here/array.sh" "$experiment" "$output" "$tasks")"
 array="${array%%;*}" # a cluster's name may follow
-again=(bash "${BASH_SOURCE[0]}" "$experiment" "$output" "$tasks")
+again=(bash "${BASH_SOURCE[0]}" "$experiment" "$output" "$tasks" "$@")
 merge="$(sbatch --parsable --dependency="afterany:$array" "$here/merge.sh" "$output" "$tasks" "${again[@]}")"
 merge="${merge%%;*}"
 cat <<END

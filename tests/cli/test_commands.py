@@ -7,6 +7,7 @@ import sys
 
 import h5py
 import pytest
+from kept import make_newer
 from typer.testing import CliRunner
 
 from mcsgd.cli import app
@@ -193,6 +194,31 @@ def test_the_same_run_again(experiment, run):
     again = mcsgd("run", experiment(trajectories=150), "-o", run, "-q").stdout
     assert "Written to" in again
     assert "The mean endpoint of 150 trajectories" in again
+
+
+def test_time_over_before_a_task_is_done(experiment, tmp_path, monkeypatch):
+    monkeypatch.setattr("mcsgd.production.block_size", lambda *_: 16)
+    path = tmp_path / "toy.h5"
+    task = ["run", experiment(trajectories=1000), "-o", path, "-q", "--task", "0/2", "--workers", 1]
+    said = mcsgd(*task, "--time-limit", 1e-9, code=1)
+    assert said.stdout == ""
+    assert said.stderr.startswith("error: the time was over with ")
+    assert f"Task 0/2 is done; mcsgd merge {path} makes" in mcsgd(*task).stdout
+    assert json.loads(mcsgd(*task, "--json").stdout) == {"task": "0/2", "done": True}
+
+
+def test_parts_of_a_newer_version(experiment, tmp_path):
+    path = tmp_path / "toy.h5"
+    mcsgd("run", experiment(), "-o", path, "-q", "--task", "0/2")
+    shard = next(tmp_path.glob("toy.h5.parts/0*.h5"))
+    make_newer(shard, format_version=[2, 0])
+    for command in (
+        ["run", experiment(), "-o", path, "-q"],
+        ["merge", path],
+        ["merge", "x.h5", shard.parent],
+    ):
+        said = mcsgd(*command, code=2).stderr
+        assert said.startswith(f"error: {shard} has format version 2.0, and this mcsgd reads up to 1: ")
 
 
 def test_unwritable_output(experiment, tmp_path):

@@ -91,8 +91,7 @@ class Commands:
             left = self.processes()
             for process in left:
                 kill(process)
-            running = [process for process in self._started if process.poll() is None]
-            return not left and not running
+            return all(process.poll() is not None for process in self._started) and not left
 
         until(ended, patience, "killed processes to end")
 

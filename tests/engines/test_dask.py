@@ -1,11 +1,15 @@
 """The Dask engine, on a cluster of commands and on one of its own."""
 
 import json
+import os
+import signal
 from importlib.util import find_spec
 
 import pytest
 from engines.commands import check_same, kill, parts, until
 from kept import bytes_of
+
+from mcsgd.storage.shards import range_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,7 +25,11 @@ def scheduler(commands, tmp_path):
     file = tmp_path / "scheduler.json"
     where = ["--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file]
     process = commands.start("dask", "scheduler", *where)
-    until(file.exists, 60, "the scheduler", lambda: commands.output(process))
+
+    def written():
+        return file.exists() and file.read_text().endswith("\n}")
+
+    until(written, 60, "the scheduler", lambda: commands.output(process))
     return json.loads(file.read_text())["address"]
 
 
@@ -63,3 +71,22 @@ def test_a_cluster_of_its_own(commands, experiment, output, plain):
     commands.run("mcsgd", "run", experiment, "-o", output, "--engine", "dask", "-q")
     until(lambda: not commands.processes(), 20, "the cluster to end")
     check_same(commands, output, plain)
+
+
+def test_what_is_under_way_at_a_ctrl_c_is_kept(commands, experiment, output, plain):
+    """The terminal sends it to all processes of the command."""
+    command = ["mcsgd", "run", experiment, "-o", output, "--engine", "dask", "-q"]
+    run = commands.start(*command, "--workers", 2)
+    until(lambda: parts(output), 60, "the first part", lambda: commands.output(run))
+    whole = size(parts(output)[0])
+    os.killpg(run.pid, signal.SIGINT)
+    assert "the same command goes on from there" in commands.finish(run, code=130)
+    assert min(map(size, parts(output))) < whole
+    assert not list(output.parent.rglob("job-*.pickle"))
+    commands.run(*command)
+    check_same(commands, output, plain)
+
+
+def size(part):
+    first, stop = range_of(part)
+    return stop - first

@@ -38,9 +38,9 @@ def test_a_missing_task_is_named_and_run_alone(slurm, submit, output, plain):
     assert code == "1:0", printed
     assert not output.exists()
     again = printed.splitlines()[-1]
-    assert again.endswith(" 4 --array=2 ")
+    assert again.endswith(" 4 --hold --array=2 ")
 
-    printed = slurm.commands.run("bash", "-c", again)
+    printed = slurm.commands.run("bash", "-c", again.replace(" --hold", ""))
     (merge,) = re.findall(r"^merge (\d+)$", printed, re.MULTILINE)
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed

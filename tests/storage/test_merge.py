@@ -6,8 +6,9 @@ import shutil
 import warnings
 
 import h5py
+import numpy as np
 import pytest
-from kept import bytes_of, flip
+from kept import bytes_of, flip, make_newer
 from run_files import CORRECTED, FULL
 
 from mcsgd.errors import (
@@ -16,9 +17,11 @@ from mcsgd.errors import (
     IncompleteError,
     InputError,
     McsgdWarning,
+    NewerFormatError,
     OutputExistsError,
 )
 from mcsgd.experiment import Experiment
+from mcsgd.schemes import STREAM_VERSION
 from mcsgd.storage.merge import merge
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.seal import LENGTH, seal
@@ -137,7 +140,10 @@ def test_overlaps_are_said(tmp_path, target, keep):
     assert bytes_of(target) == bytes_of(whole(tmp_path, keep))
 
 
-@pytest.mark.parametrize(("keep", "dataset"), [(True, "endpoints"), (False, "moments/units/mean")])
+@pytest.mark.parametrize(
+    ("keep", "dataset"),
+    [(True, "endpoints"), (True, "corrected"), (True, "snapshots"), (False, "moments/units/mean")],
+)
 def test_overlaps_that_differ_are_refused(tmp_path, target, keep, dataset):
     """Both are whole files, with checksums; one was made by a program that computes otherwise."""
     head, (shard,) = parts_of(tmp_path, 1, keep)
@@ -145,7 +151,7 @@ def test_overlaps_that_differ_are_refused(tmp_path, target, keep, dataset):
     other.parent.mkdir()
     other.write_bytes(shard.read_bytes()[:-LENGTH])
     with h5py.File(other, "r+") as file:
-        file[dataset][0, 1] += 1e-15
+        file[dataset][0, -1] += 1e-15
     seal(other)
     with pytest.raises(FileFormatError, match="both have trajectories 0 to 2099, and they are not the same"):
         merge(target, [head, shard, other])
@@ -203,3 +209,54 @@ def test_busy_target(tmp_path, target):
     head, shards = parts_of(tmp_path, 2)
     with Parts(target).locked("0-of-2"), pytest.raises(BusyError):
         merge(target, [head, *shards])
+
+
+NEWER = {"format_version": np.array([2, 0]), "stream_version": STREAM_VERSION + 1}
+
+
+@pytest.mark.parametrize("version", NEWER)
+@pytest.mark.parametrize("part", ["head", "shard", "run"])
+@pytest.mark.parametrize("own", [True, False], ids=["own", "given"])
+def test_parts_of_a_newer_version_are_refused_and_stay(tmp_path, target, version, part, own):
+    head, shards = parts_of(tmp_path, 2)
+    run = whole(tmp_path) if part == "run" else None
+    newer = {"head": head, "shard": shards[1], "run": run}[part]
+    make_newer(newer, **{version: NEWER[version]})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.h5")}
+    words = rf"{newer.name} .* and this mcsgd .* up to \d: mcsgd .* that version or a newer one reads it"
+    with pytest.raises(NewerFormatError, match=words):
+        merge(
+            tmp_path / "run.h5" if own else target,
+            [*([] if own else [head, *shards]), *([run] if run else [])],
+        )
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.h5")} == before
+
+
+@pytest.mark.parametrize("given", ["folder", "shard", "target"])
+def test_what_is_there_anyway_may_be_given_too(tmp_path, given):
+    target = whole(tmp_path, name="run.h5", trajectories=640)
+    _, shards = parts_of(tmp_path, 2)
+    part = {"folder": shards[0].parent, "shard": shards[0], "target": target}[given]
+    merge(target, [part])
+    assert bytes_of(target) == bytes_of(whole(tmp_path))
+
+
+def test_run_whose_name_is_two_numbers_is_no_shard(tmp_path, target):
+    dated = whole(tmp_path, name="2026-01.h5")
+    merge(target, [dated])
+    assert bytes_of(target) == bytes_of(dated)
+
+
+@pytest.mark.parametrize("tasks", [0, -3, 1.5])
+def test_wrong_number_of_tasks(tmp_path, target, tasks):
+    head, _ = parts_of(tmp_path, 2)
+    with pytest.raises(InputError, match="tasks: must be"):
+        merge(target, [head], tasks=tasks)
+
+
+def test_tasks_without_trajectories_are_not_named(tmp_path, target):
+    """Of 2100 trajectories, there are 33 leaves: most of 100 tasks have none."""
+    head, shards = parts_of(tmp_path, 100, keep=False)
+    assert len(shards) == 33
+    with pytest.raises(IncompleteError, match=r"Of 100 tasks, these are not done: 3\. Nothing"):
+        merge(target, [head, *shards[1:]], tasks=100)

@@ -9,6 +9,7 @@ from mcsgd.errors import FileFormatError, InputError, OutputExistsError, WriteEr
 from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
+from mcsgd.storage import load
 from mcsgd.storage.output import check_output, check_run_output, new_file
 from mcsgd.storage.seal import LENGTH
 from mcsgd.storage.write import write_run
@@ -125,6 +126,16 @@ def test_longest_name(toy, tmp_path):
         check_run_output(tmp_path / f"x{path.name}", "out")
 
 
+def test_link_stays_and_the_run_it_leads_to_is_extended(toy, tmp_path):
+    link, real = tmp_path / "link.h5", tmp_path / "disk" / "run.h5"
+    simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=30), real)
+    link.symlink_to(real)
+    assert simulate(toy, [1.0, 2.0], Settings(0.1, trajectories=50), link).count == 50
+    assert link.readlink() == real
+    assert load(real).cloud.count == 50
+    assert files(tmp_path) == ["disk", "disk/run.h5", "link.h5"]
+
+
 def write_half(path, replace=False):
     with new_file(path, replace=replace) as temporary:
         temporary.write_bytes(b"half")
@@ -220,3 +231,24 @@ def test_failed_writing_is_said_and_leaves_nothing(tmp_path):
     ):
         raise OSError("no space")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_failures_of_the_last_steps_are_said(tmp_path, monkeypatch, call):
+    def fail(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(WriteError, match=r"a\.h5 could not be written: no space"):
+        _write(tmp_path / "a.h5")
+
+
+def test_directory_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match=r"a\.h5 could not be written: "):
+        _write(tmp_path / "file" / "a.h5")
+
+
+def _write(path):
+    with new_file(path, replace=True) as temporary:
+        temporary.touch()

@@ -1,0 +1,96 @@
+"""Executors are checked before any is made, and what their processes do ends with the run."""
+
+import pickle
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+import pytest
+
+from mcsgd import engines
+from mcsgd.engines import executor_of, make_chunk, spread
+from mcsgd.errors import InputError
+from mcsgd.settings import Settings
+from mcsgd.simulation import make_simulation
+from mcsgd.storage.parts import Parts
+
+START, SETTINGS = [1.2, 0.7], Settings(0.05, trajectories=5000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"engine": "daks"}, "engine: must be one of local, dask, mpi; got 'daks', did you mean dask?"),
+        ({"engine": "mpi", "scheduler": "tcp://x"}, "scheduler: belongs to engine dask, got engine mpi"),
+        ({"engine": "dask", "workers": 0}, "workers: must be >= 1, got 0"),
+        ({"engine": "mpi", "workers": 2}, "workers: belong to engines local and dask without a scheduler"),
+        (
+            {"engine": "dask", "scheduler": "tcp://x", "workers": 2},
+            "workers: belong to engines local and dask without a scheduler, got 2",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_arguments(arguments, words):
+    with pytest.raises(InputError) as caught, executor_of(**arguments):
+        pass
+    assert str(caught.value).startswith(words)
+
+
+@pytest.fixture
+def simulation(toy):
+    return make_simulation(toy, START, SETTINGS, block_size=16)
+
+
+def test_a_chunk_whose_job_is_gone_is_not_begun(tmp_path):
+    assert make_chunk(str(tmp_path / "job.pickle"), str(tmp_path / "run.h5"), 0, 5000) == []
+
+
+def test_a_chunk_under_way_ends_with_its_blocks_and_keeps_them(tmp_path, simulation, monkeypatch):
+    job, parts = tmp_path / "job.pickle", Parts(tmp_path / "run.h5")
+    job.write_bytes(pickle.dumps(simulation))
+    run = engines.Production.run
+
+    def ending(production):
+        for stop in run(production):
+            job.unlink(missing_ok=True)
+            yield stop
+
+    monkeypatch.setattr(engines.Production, "run", ending)
+    (path,) = make_chunk(str(job), str(parts.target), 0, 5000)
+    ((first, stop),) = parts.spans.values()
+    assert [path] == [str(file) for file in parts.spans]
+    assert first == 0
+    assert 16 <= stop < 5000
+
+
+class Uncancellable(ThreadPoolExecutor):
+    """As Dask's: to cancel a future is to lose what is done of it."""
+
+    def submit(self, *arguments, **options):
+        future = super().submit(*arguments, **options)
+        future.cancel = lambda: pytest.fail("work under way was cancelled")
+        return future
+
+
+def test_work_under_way_is_not_cancelled(tmp_path, simulation, monkeypatch):
+    monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
+    parts = Parts(tmp_path / "run.h5")
+    with Uncancellable(1) as executor:
+        found = list(spread(simulation, parts, [(0, 5000)], executor, lambda: True))
+    assert sorted(found) == list(parts.spans)
+    assert not list(parts.folder.glob("job-*"))
+
+
+def test_processes_that_do_not_answer_are_not_waited_for(tmp_path, simulation, monkeypatch):
+    monkeypatch.setattr("mcsgd.engines.PATIENCE", 0.01)
+    monkeypatch.setattr("mcsgd.engines.GRACE", 0.05)
+    futures = []
+
+    class Nobody(Executor):
+        def submit(self, *arguments, **options):
+            futures.append(Future())
+            return futures[-1]
+
+    parts = Parts(tmp_path / "run.h5")
+    assert list(spread(simulation, parts, [(0, 5000)], Nobody(), lambda: True)) == []
+    assert futures
+    assert all(future.cancelled() for future in futures)
