@@ -24,6 +24,7 @@ from mcsgd.storage.nodes import nodes_of
 from mcsgd.storage.output import new_file
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.read import load
+from mcsgd.storage.schema import FORMAT
 from mcsgd.storage.seal import broken_seal
 from mcsgd.storage.studies import (
     Stored,
@@ -214,4 +215,4 @@ class Keeping:
             return read_found(self.parts.target, cast(Stored, stored).index)
         if self._exact(i):
             return read_point(part)
-        return Found(load(part), tuple(nodes_of(part)), self.job.range_number(i))
+        return Found(load(part), tuple(nodes_of(part, FORMAT)), self.job.range_number(i))
