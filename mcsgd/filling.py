@@ -134,9 +134,10 @@ def _holdings(parts: Parts, origin: Origin, there: Run | None, task: tuple[int, 
     """Return what is done; its origin has the trajectories that are wanted, or more if a file has them."""
     wanted = origin.settings.trajectories
     most = max((stop for _, stop in parts.spans.values()), default=0)
+    there_is_enough = there is not None and there.cloud.count >= wanted
     if there is not None:
         wanted = max(wanted, there.cloud.count)
-    if most > wanted:
+    if most > wanted and not there_is_enough:
         message = f"must be at least {most}, for {parts.folder} has as many; got {wanted}"
         raise InputError([("trajectories", message)])
     origin = replace(origin, settings=replace(origin.settings, trajectories=wanted))

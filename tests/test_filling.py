@@ -269,6 +269,16 @@ def test_fewer_trajectories_than_are_kept_are_refused(toy, path):
     assert len(shards(path)) == 1
 
 
+def test_fewer_trajectories_than_are_kept_are_nothing_to_do_where_the_file_has_them(toy, path):
+    simulate(toy, START, replace(SETTINGS, trajectories=1000), path)
+    before = path.read_bytes()
+    _interrupted(toy, path)
+    cloud = simulate(toy, START, replace(SETTINGS, trajectories=1000), path, progress=_never)
+    assert cloud.count == 1000
+    assert path.read_bytes() == before
+    assert len(shards(path)) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage"])
 def test_what_is_no_run_is_refused(toy, path, content):
     path.write_bytes(content)

@@ -41,8 +41,10 @@ def merge(
     """Make one file of the parts of a run: of OUT.h5.parts, and of others."""
     from mcsgd.storage.merge import merge
 
+    before = output.stat().st_mtime_ns if output.exists() else None
     run = merge(output, parts or (), tasks)
-    typer.echo(f"Written to {output}: {run.cloud.count} trajectories")
+    said = "Nothing to merge in" if output.stat().st_mtime_ns == before else "Written to"
+    typer.echo(f"{said} {output}: {run.cloud.count} trajectories")
 
 
 @app.command()

@@ -34,7 +34,7 @@ AT_ONCE = 2**16
 def merge(
     target: str | os.PathLike[str], parts: Iterable[str | os.PathLike[str]] = (), tasks: int | None = None
 ) -> Run:
-    """Make one file of the parts of a run, and return it.
+    """Make one file of the parts of a run, and return it; a file without parts is whole already.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def merge(
     Raises
     ------
     InputError
-        If a part does not exist, or there is none.
+        If a part does not exist, or there is neither a part nor a file.
     FileFormatError
         If a part is damaged, or of a newer version.
     OutputExistsError
@@ -72,6 +72,8 @@ def merge(
         checks.integer("tasks", tasks, at_least=1)
     sources = [part for part in sources if not own.has(part)]
     if not sources and not own.folder.is_dir():
+        if path.exists():
+            return load_whole(path)
         checks.fail("parts", f"must be given, for there is no {own.folder}")
     checks.done()
     with own.locked():

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from kept import bytes_of, flip, make_newer
 from run_files import CORRECTED, FULL
+from typer.testing import CliRunner
 
+from mcsgd.cli import app
 from mcsgd.errors import (
     BusyError,
     FileFormatError,
@@ -95,6 +97,17 @@ def test_parts_of_the_target_are_removed_and_others_are_not(tmp_path, keep):
     assert bytes_of(target) == bytes_of(whole(tmp_path, keep))
     assert not Parts(target).folder.exists()
     assert len(list(other.iterdir())) == 1
+
+
+def test_again_there_is_nothing_to_merge(tmp_path):
+    target = tmp_path / "run.h5"
+    parts_of(tmp_path, 2)
+    results = [CliRunner().invoke(app, ["merge", str(target)]) for _ in range(2)]
+    assert [result.exit_code for result in results] == [0, 0]
+    assert [result.stdout.split(f" {target}")[0] for result in results] == [
+        "Written to",
+        "Nothing to merge in",
+    ]
 
 
 def test_all_that_a_shell_s_star_gives(tmp_path, target):
