@@ -10,7 +10,7 @@ chance, the asymptotic range ends earlier than at rho = 1. k is not known, and t
 them, from 1/2 to 128. Each is weighted by how well it explains the distances (the likelihood of all that the
 constant and the order do not fit) times the prior 1/(k + k^2/4). On 1050 ladders of random problems without
 noise, whose orders are known, k was 0.3 to 1 as a rule, above 2 in one of 20, above 8 in one of 100;
-intervals of confidence 0.95 held the order of 96% of them (93% where the largest rho was above 0.3). With
+intervals of confidence 0.95 held the order of 95% of them (93% where the largest rho was above 0.3). With
 k = 1 alone they would of three quarters.
 
 For each k, the fit of log d on log s leaves out what the largest rungs bend, as far as the smaller ones are

@@ -20,7 +20,7 @@ from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.storage.nodes import read_nodes
 from mcsgd.storage.schema import open_file
-from mcsgd.storage.seal import MARK, broken_seal
+from mcsgd.storage.seal import broken_seal, is_sealed
 from mcsgd.storage.stored import stored_rows
 
 __all__ = ["head_of", "load", "load_whole", "read_head", "row_shapes", "run_of"]
@@ -61,7 +61,7 @@ def read_head(path: Path) -> Run:
 def _load(path: Path, read: Any) -> Run:
     with open_file(path) as file:
         size = path.stat().st_size
-        if size <= SOON_READ and MARK in path.read_bytes()[-len(MARK) - 65 :]:
+        if size <= SOON_READ and is_sealed(path):
             reason = broken_seal(path)
             if reason:
                 raise FileFormatError(f"{path} is damaged: {reason}")

@@ -69,6 +69,7 @@ import numpy as np
 import mcsgd
 from mcsgd.errors import FileFormatError, InputError, NewerFormatError
 from mcsgd.schemes import STREAM_VERSION
+from mcsgd.storage.seal import broken_seal, is_sealed
 
 __all__ = [
     "FORMAT",
@@ -120,8 +121,10 @@ def open_file(path: Path, kind: str = FORMAT) -> h5py.File:
         raise FileFormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from None
     try:
         _check_version(path, file, kind)
-    except BaseException:
+    except BaseException as error:
         file.close()
+        if isinstance(error, FileFormatError) and is_sealed(path) and (reason := broken_seal(path)):
+            raise FileFormatError(f"{path} is damaged: {reason}") from None
         raise
     return file
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-__all__ = ["broken_seal", "seal", "seal_of"]
+__all__ = ["broken_seal", "is_sealed", "seal", "seal_of"]
 
 MARK = b"\nmcsgd sha256 "
 LENGTH = len(MARK) + 64 + 1
@@ -24,6 +24,13 @@ def seal(path: Path) -> None:
         digest = hashlib.file_digest(file, "sha256")
         file.seek(0, os.SEEK_END)
         file.write(_text(digest))
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file ends with a seal, right or wrong."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - LENGTH, 0))
+        return file.read().startswith(MARK)
 
 
 def broken_seal(path: Path) -> str:

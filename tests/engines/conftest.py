@@ -13,7 +13,7 @@ y = [0.6, 1.0, 0.2, 0.9]
 value = [1.2, 0.7]
 [sgd]
 step_size = 1e-6
-epochs = 1000
+epochs = 2500
 [ensemble]
 trajectories = 600_000
 """

@@ -40,7 +40,7 @@ def test_moments_of_many_shards_are_few(toy, tmp_path, monkeypatch):
     parts = Parts(tmp_path / "run.h5")
     with many_shards(), pytest.raises(KeyboardInterrupt):
         simulate(toy, START, SETTINGS, parts.target, 1, interrupt, block_size=64, keep_cloud=False)
-    origin = make_simulation(toy, START, SETTINGS, "moments").origin
+    origin = make_simulation(toy, START, SETTINGS, kept="moments").origin
     holdings = Holdings(parts, origin)
     assert len(holdings.shards) >= 63
     assert len(holdings.nodes) <= 7

@@ -166,7 +166,8 @@ def test_a_whole_study_is_verified(path):
 def test_every_flipped_bit_is_found(path):
     content = path.read_bytes()
     size = 8 * len(content)
-    for bit in [size - 4, size - 500, *np.random.default_rng(0).integers(0, size, 20)]:
+    named = 8 * (content.index(b"mcsgd study") + 2)
+    for bit in [named, size - 4, size - 500, *np.random.default_rng(0).integers(0, size, 20)]:
         flip(path, int(bit))
         assert not mcsgd.verify(path).passed
         with pytest.raises(FileFormatError, match=r"study\.h5"):

@@ -19,15 +19,6 @@ def copy(run_file, tmp_path):
     return path
 
 
-def named_as_damaged(path):
-    """Whether it is found out; where the format's own attributes are wrong, it is no run at all."""
-    try:
-        found = verify(path)
-    except FileFormatError as error:
-        return str(path) in str(error)
-    return not found.passed and str(path) in str(found)
-
-
 def test_whole_files(run_file):
     found = verify(run_file)
     assert found.passed
@@ -39,7 +30,7 @@ def test_every_flipped_bit_is_found(copy):
     size = 8 * copy.stat().st_size
     for bit in [100, 3000, *np.random.default_rng(1).integers(0, size, 30), size - 4]:
         flip(copy, bit)
-        assert named_as_damaged(copy), bit
+        assert not verify(copy).passed, bit
         flip(copy, bit)
     assert verify(copy).passed
 
@@ -48,7 +39,7 @@ def test_every_flipped_bit_is_found(copy):
 def test_cut_files_are_damaged(copy, part):
     content = copy.read_bytes()
     copy.write_bytes(content[: int(part) if part == 1 else int(part * len(content))])
-    assert named_as_damaged(copy)
+    assert not verify(copy).passed
 
 
 STATISTICS, MOMENTS = "statistics against the moments", "moments against the trajectories"
