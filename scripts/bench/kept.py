@@ -1,11 +1,12 @@
 """What it costs to keep a run: in a file, in shards, in tasks that are merged, and over Dask and MPI.
 
-    bash scripts/bench/bench.sh kept [--rounds 3] [--size 1.0]
+    bash scripts/bench/bench.sh kept [--rounds 3] [--size 1.0] [--epochs 100]
 
 One run of logistic regression, of about ten seconds on all cores at size 1, each way in turn, interleaved;
-medians, beside the run that is in memory only. Starting processes and compiling are not counted: that is paid
-once, and `mcsgd warmup` compiles ahead. Dask has a worker process for each core, MPI a rank for each core and
-one that hands out the work. At the end, the memory that a large cloud takes beyond a small one.
+medians, beside the run that is in memory only. The fewer epochs, the more endpoints for the same work.
+Starting processes and compiling are not counted: that is paid once, and `mcsgd warmup` compiles ahead. Dask
+has a worker process for each core. MPI has a rank for each core, of which one hands out the work: it is
+compared with one thread less. At the end, the memory that a large cloud takes beyond a small one.
 """
 
 from __future__ import annotations
@@ -34,21 +35,28 @@ from mcsgd.experiment import Experiment
 from mcsgd.machine import available_cores
 
 DATA = Path(__file__).resolve().parents[2] / "data"
-TRAJECTORIES, EPOCHS = 1_000_000, 20
+ALL_EPOCHS = 20_000_000
+LESS = "in memory, one thread less"
 LARGE, SMALL = 40_000_000, 1000
 
 
-def experiment(size: float) -> Experiment:
+def experiment(size: float, epochs: int) -> Experiment:
     """Return the run that is timed."""
     given = Experiment.read(DATA / "breast_cancer.toml")
-    settings = replace(given.settings, trajectories=int(size * TRAJECTORIES) // 2 * 2, epochs=EPOCHS, paths=0)
+    trajectories = int(size * ALL_EPOCHS / epochs) // 2 * 2
+    settings = replace(given.settings, trajectories=trajectories, epochs=epochs, paths=0)
     return replace(given, settings=settings)
 
 
-def simulate(given: Experiment, path: Path | None = None, executor: Executor | None = None) -> float:
+def simulate(
+    given: Experiment,
+    path: Path | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+) -> float:
     """Return the seconds that its trajectories and their moments take."""
     begin = time.perf_counter()
-    cloud = mcsgd.simulate(given.problem, given.start, given.settings, path, executor=executor)
+    cloud = mcsgd.simulate(given.problem, given.start, given.settings, path, workers, executor=executor)
     cloud.moments  # noqa: B018 - computed when it is first asked for, or read
     return time.perf_counter() - begin
 
@@ -88,11 +96,11 @@ def warmed(given: Experiment, executor: Executor, path: Path) -> Executor:
     return executor
 
 
-def over_mpi(path: Path, size: float) -> float:
+def over_mpi(path: Path, size: float, epochs: int) -> float:
     """Return the seconds over MPI, which this program measures in a process that mpiexec starts."""
-    ranks = available_cores() + 1
+    ranks = max(available_cores(), 2)
     command = [Path(sys.executable).with_name("mpiexec"), "-n", ranks, sys.executable, "-m", "mpi4py.futures"]
-    command += [__file__, "--size", size, "--over-mpi", path]
+    command += [__file__, "--size", size, "--epochs", epochs, "--over-mpi", path]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -106,7 +114,9 @@ def measure_mpi(given: Experiment, path: Path) -> None:
         sys.stdout.write(f"{simulate(given, path, executor)}\n")
 
 
-def measure(given: Experiment, size: float, rounds: int, console: Console) -> dict[str, list[float]]:
+def measure(
+    given: Experiment, size: float, epochs: int, rounds: int, console: Console
+) -> dict[str, list[float]]:
     """Return the seconds of each way, in each round."""
     taken: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:
@@ -118,7 +128,8 @@ def measure(given: Experiment, size: float, rounds: int, console: Console) -> di
             "a shard a second": lambda path: in_shards(given, path),
             "two tasks and mcsgd merge": lambda path: in_tasks(given, path),
             "dask": lambda path: simulate(given, path, dask),
-            "mpi": lambda path: over_mpi(path, size),
+            LESS: lambda _: simulate(given, workers=max(available_cores() - 1, 1)),
+            "mpi": lambda path: over_mpi(path, size, epochs),
         }
         simulate(given)
         for i in range(rounds):
@@ -153,21 +164,22 @@ def main() -> None:
     )
     parser.add_argument("--size", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--over-mpi", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    given, console = experiment(options.size), Console()
+    given, console = experiment(options.size, options.epochs), Console()
     if options.over_mpi is not None:
         measure_mpi(given, options.over_mpi)
         return
-    taken = measure(given, options.size, options.rounds, Console(stderr=True))
-    table = Table("way", "seconds", "more than in memory", "spread", box=None)
-    plain = statistics.median(taken["in memory"])
+    taken = measure(given, options.size, options.epochs, options.rounds, Console(stderr=True))
+    megabytes = given.settings.trajectories * given.start.size * 8 / 1e6
+    title = f"{given.settings.trajectories} trajectories, {megabytes:.0f} MB of endpoints"
+    table = Table("way", "seconds", "more", "in the rounds", box=None, title=title)
     for name, seconds in taken.items():
-        more = [s / p - 1 for s, p in zip(seconds, taken["in memory"], strict=True)]
-        median = statistics.median(seconds)
-        table.add_row(
-            name, f"{median:.2f}", f"{median / plain - 1:+.1%}", f"{min(more):+.1%} to {max(more):+.1%}"
-        )
+        plain = taken[LESS if name == "mpi" else "in memory"]
+        more = [s / p - 1 for s, p in zip(seconds, plain, strict=True)]
+        ends = f"{min(more):+.1%} to {max(more):+.1%}"
+        table.add_row(name, f"{statistics.median(seconds):.2f}", f"{statistics.median(more):+.1%}", ends)
     console.print(table)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         large, small = (memory_of(int(n * min(options.size, 1)) or 1, Path(folder)) for n in (LARGE, SMALL))
