@@ -12,7 +12,7 @@ from mcsgd.correction import corrected
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.machine import memory_bytes
 from mcsgd.moments import Node
-from mcsgd.origin import Content, Origin
+from mcsgd.origin import GROUP, Content, Origin
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress
 from mcsgd.rows import Rows, Span, joined
@@ -21,8 +21,8 @@ from mcsgd.sizes import block_size
 
 __all__ = ["Production", "Simulation"]
 
-ROOM = 2**25
-"""Bytes that blocks are run into; beyond, there is another room."""
+ROOM, BLOCK = 2**25, 2**23
+"""Bytes that blocks are run into, beyond which there is another room; and most of what is kept of a block."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,8 @@ class Production:
 def _blocks(simulation: Simulation, spans: Sequence[Span], workers: int) -> Blocks:
     problem, origin = simulation.problem, simulation.origin
     count = sum(stop - first for first, stop in spans)
-    size = simulation.block_size or block_size(problem, origin.settings, count, workers)
+    most = max(BLOCK // simulation.bytes_each // GROUP * GROUP, GROUP)
+    size = simulation.block_size or min(block_size(problem, origin.settings, count, workers), most)
     return Blocks(problem, origin.start, origin.settings, size)
 
 
