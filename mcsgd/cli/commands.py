@@ -26,16 +26,24 @@ RunFile = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A file written 
 AnyFile = Annotated[Path, typer.Argument(metavar="FILE.h5", help="A file written by mcsgd run, or study.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Confidence = Annotated[float, typer.Option(help="Of the intervals and the tests.")]
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")]
+Workers = Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")]
+TimeLimit = Annotated[
+    float | None, typer.Option(metavar="MINUTES", help="End after so long; again, to go on.")
+]
+Engine = Annotated[str, typer.Option(help="What makes the trajectories: local, dask, mpi.")]
+Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of Dask.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
 @app.command()
 @reported
 def run(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    experiment: ExperimentFile,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="RUN.h5", help="The run's file, new or begun before.")
     ],
-    workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
+    workers: Workers = None,
     confidence: Confidence = 0.95,
     no_cloud: Annotated[
         bool, typer.Option("--no-cloud", help="Keep mean and covariance only, in constant memory.")
@@ -43,15 +51,13 @@ def run(
     standard_error: Annotated[
         float | None, typer.Option(help="End when no parameter's mean has a larger one.")
     ] = None,
-    time_limit: Annotated[
-        float | None, typer.Option(metavar="MINUTES", help="End after so long; again, to go on.")
-    ] = None,
+    time_limit: TimeLimit = None,
     task: Annotated[
         str | None, typer.Option(metavar="K/N", help="Do share K = 0..N-1 of N, to be merged later.")
     ] = None,
-    engine: Annotated[str, typer.Option(help="What makes the trajectories: local, dask, mpi.")] = "local",
-    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of Dask.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    engine: Engine = "local",
+    scheduler: Scheduler = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate an experiment, integrate its flows, keep both in a file, and print the verdict.
@@ -87,7 +93,7 @@ def run(
 @app.command()
 @reported
 def warmup(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    experiment: ExperimentFile,
 ) -> None:
     """Compile all that an experiment needs, so that the tasks of a job array start at once."""
     import time

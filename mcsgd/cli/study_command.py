@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from mcsgd.cli.commands import AsJson, Confidence, app, print_study
+from mcsgd.cli.commands import (
+    AsJson,
+    Confidence,
+    Engine,
+    Quiet,
+    Scheduler,
+    TimeLimit,
+    Workers,
+    app,
+    print_study,
+)
 from mcsgd.cli.errors import reported
 
 
@@ -21,14 +31,12 @@ def study(
         Path | None,
         typer.Option("-o", "--output", metavar="STUDY.h5", help="The study's file, new or begun before."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
+    workers: Workers = None,
     confidence: Confidence = 0.95,
-    time_limit: Annotated[
-        float | None, typer.Option(metavar="MINUTES", help="End after so long; again, to go on.")
-    ] = None,
-    engine: Annotated[str, typer.Option(help="What makes the trajectories: local, dask, mpi.")] = "local",
-    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of Dask.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    time_limit: TimeLimit = None,
+    engine: Engine = "local",
+    scheduler: Scheduler = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure the distance to each flow at every point of a grid of settings: local slopes, orders.

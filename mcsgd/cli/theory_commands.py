@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mcsgd.cli.commands import AsJson, app
+from mcsgd.cli.commands import AsJson, ExperimentFile, Workers, app
 from mcsgd.cli.errors import reported
 
 
 @app.command()
 @reported
 def exact(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    experiment: ExperimentFile,
     max_steps: Annotated[float, typer.Option(help="Refuse what takes more gradient steps.")] = 1e8,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +41,7 @@ def exact(
 @app.command()
 @reported
 def advise(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    experiment: ExperimentFile,
     resolve: Annotated[
         str | None,
         typer.Option(
@@ -53,7 +52,7 @@ def advise(
     ] = None,
     standard_errors: Annotated[float, typer.Option(help="That the effect is to have.")] = 5.0,
     pilot: Annotated[int, typer.Option(help="Trajectories that each design is tried with.")] = 1000,
-    workers: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how many trajectories each design needs to tell two flows apart, from small pilot runs."""
@@ -77,7 +76,7 @@ def advise(
 @app.command()
 @reported
 def minima(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    experiment: ExperimentFile,
     as_json: AsJson = False,
 ) -> None:
     """Print the minima of C and of the modified losses, and the cloud around each, at this step size."""
@@ -104,7 +103,7 @@ def minima(
 @app.command()
 @reported
 def decompose(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment file.")],
+    experiment: ExperimentFile,
     field: Annotated[
         str | None, typer.Option(help="Of the flow to go along.", show_default="the sampling's own")
     ] = None,
