@@ -21,18 +21,16 @@ from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.orders import given_orders, scheme_of
 from mcsgd.problems.base import Array, Problem
-from mcsgd.problems.stepper import Stepper
+from mcsgd.problems.stepper import CACHE, MOST_SIDE_BY_SIDE, Stepper, side_by_side
 from mcsgd.rows import Rows
 from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
 __all__ = ["Blocks"]
 
-CACHE, CACHE_OF_LANES = 2**21, 2**17
-"""Bytes of states and orders worked on at once. The more trajectories, the more meet at the same batch;
-where lanes are trajectories, none need meet."""
+CACHE_OF_LANES = 2**17
+"""Bytes of states and orders worked on at once where lanes are trajectories: none need meet at a batch."""
 
-MOST_SIDE_BY_SIDE = 1024
 BEYOND_CACHE, MEETING = 2**25, 32
 """Where the batches do not fit into the cache: bytes, and trajectories that should meet at a batch."""
 
@@ -162,7 +160,7 @@ def _tile(problem: Problem, settings: Settings, stepper: Stepper) -> int:
     light = 8 * stepper.state_size < data / problem.batches / 4  # a state against a batch
     if data > CACHE and light and not (stepper.by_lanes or reshuffled):
         cache, most = BEYOND_CACHE, max(most, MEETING * problem.batches)
-    tile = int(np.clip(cache // (8 * numbers), 16, most))
+    tile = side_by_side(numbers, cache, most)
     # An odd number of groups, for rows of a power of two bytes would share a few sets of the cache.
     return min((tile // 16 - 1) // 2 * 32 + 16, -(-settings.trajectories // 16) * 16)
 
@@ -174,7 +172,7 @@ def _compile(
     stepper = _stepper(problem, settings)
     plan = _plan(problem, start, settings, stepper, stop)
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
-    gradient = problem.pointer("gradient")
+    gradient = stepper.gradient or problem.pointer("gradient")
     draw = pointer_to(scheme_of(settings), index, index, index, types.boolean, TABLE, TABLE, TABLE)
     number = types.float64
     advance = pointer_to(

@@ -26,6 +26,7 @@ __all__ = [
     "Shape",
     "adam",
     "batch_of",
+    "eight_at_once",
     "empty_batch",
     "fixed_batch",
     "one_by_one",
@@ -118,6 +119,37 @@ def sorted_by_batch(visited, count, batches):
         order[free[k]] = t
         free[k] += 1
     return order, starts
+
+
+@jit
+def eight_at_once(gradient, data, state, visits, rows, step_size, shape):
+    """Step eight trajectories that are at the same fixed batch by one call of `mcsgd.kernels.across`.
+
+    Where fewer are left at a batch, the last of them fills the other lanes.
+    """
+    d, size = shape.parameters, shape.state_size  # the latter in whole vectors
+    held, w, g = aligned(LANES * size), aligned(LANES * size), aligned(LANES * size)
+    g[:] = 0.0
+    for visited in visits:
+        order, starts = sorted_by_batch(visited, state.size // size, shape.batches)
+        for k in range(shape.batches):
+            members = rows[0, k * shape.batch_size : min((k + 1) * shape.batch_size, shape.examples)]
+            for begin in range(starts[k], starts[k + 1], LANES):
+                count = min(LANES, starts[k + 1] - begin)
+                for i in range(LANES):
+                    base = order[begin + min(i, count - 1)] * size
+                    for v in range(0, size, LANES):
+                        store(held, i * size + v, load(state, base + v))
+                for v in range(0, size, LANES):
+                    transpose(held, v, size, w, v * LANES, LANES)
+                gradient(w[: LANES * d], members, data, g[: LANES * d])
+                for v in range(0, size, LANES):
+                    transpose(g, v * LANES, LANES, held, v, size)
+                for i in range(count):
+                    base = order[begin + i] * size
+                    for v in range(0, size, LANES):
+                        step = splat(step_size) * load(held, i * size + v)
+                        store(state, base + v, load(state, base + v) - step)
 
 
 @inline

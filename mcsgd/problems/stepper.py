@@ -8,11 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.kernels import toy_steps
+from mcsgd.kernels.pointers import Pointer
 from mcsgd.kernels.simd import LANES
 
 Array = NDArray[np.float64]
 
-__all__ = ["Stepper", "affine_stepper", "batch_means", "batch_sizes", "packed_data", "padded_to"]
+CACHE = 2**21
+"""Bytes of states and orders worked on at once. The more trajectories, the more meet at the same batch."""
+MOST_SIDE_BY_SIDE = 1024
+
+__all__ = [
+    "CACHE",
+    "MOST_SIDE_BY_SIDE",
+    "Stepper",
+    "affine_stepper",
+    "batch_means",
+    "batch_sizes",
+    "packed_data",
+    "padded_to",
+    "side_by_side",
+]
 
 
 class Stepper(NamedTuple):
@@ -23,11 +38,18 @@ class Stepper(NamedTuple):
     state_size: int
     places: NDArray[np.int64]
     by_lanes: bool = False
+    gradient: Pointer | None = None
+    """What the kernel is given in place of the problem's own gradient."""
 
 
 def padded_to(size: int) -> int:
     """Return the next multiple of the number of lanes."""
     return -(-size // LANES) * LANES
+
+
+def side_by_side(numbers: int, cache: int = CACHE, most: int = MOST_SIDE_BY_SIDE) -> int:
+    """Return how many trajectories, of so many numbers each, the cache holds at once: 16 to `most`."""
+    return min(max(cache // (8 * numbers), 16), most)
 
 
 def aligned_zeros(*shape: int) -> Array:

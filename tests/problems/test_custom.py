@@ -1,12 +1,14 @@
 import functools
 import math
+import pickle
 
 import numba
 import numpy as np
 import pytest
 
 from mcsgd.errors import InputError, McsgdWarning
-from mcsgd.problems import Custom, LogisticRegression
+from mcsgd.kernels import steps
+from mcsgd.problems import Custom, LogisticRegression, custom
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.theory import integrate
@@ -157,6 +159,59 @@ def test_endpoints_and_flow_against_the_built_in_problem(sampling):
         integrate(problem, START, settings, field="sgd") for problem in (shared(logistic), BUILT_IN)
     ]
     np.testing.assert_allclose(flow.endpoint, expected.endpoint, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "batch_size", "advance"),
+    [
+        (logistic, 3, steps.eight_at_once),
+        (for_floats_only, 3, steps.one_by_one),
+        (logistic, 1, steps.one_by_one),
+    ],
+)
+def test_eight_at_once_where_the_code_allows_and_enough_meet(gradient, batch_size, advance, monkeypatch):
+    monkeypatch.setattr(custom, "MEETING", 100 if batch_size == 1 else 4)
+    problem = shared(gradient)
+    assert problem.at_once == (8 if gradient is logistic else 1)
+    assert problem.with_batch_size(batch_size).stepper(reshuffled=False).advance is advance
+    assert problem.stepper(reshuffled=True).advance is steps.one_by_one
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"paths": 3, "momentum": 0.5},
+        {"paths": 3, "substeps": 2},
+        {"sampling": "with-replacement", "design": "reversed-pairs"},
+        {"sampling": "shuffle-once", "snapshots": (1, 3)},
+        {"optimizer": "adam", "sampling": "full-batch"},
+    ],
+    ids=str,
+)
+def test_eight_at_once_against_the_built_in_problem(options):
+    settings = Settings(0.1, epochs=3, trajectories=30, **options)
+    cloud, expected = [simulate(problem, START, settings) for problem in (shared(logistic), BUILT_IN)]
+    for kept in ("endpoints", "paths", "snapshots"):
+        found, wanted = getattr(cloud, kept), getattr(expected, kept)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-14)
+
+
+def test_bytes_of_eight_at_once_do_not_depend_on_neighbours():
+    problem = shared(logistic)
+    settings = Settings(0.1, epochs=2, trajectories=34, paths=3)
+    whole = simulate(problem, START, settings, workers=1, block_size=34)
+    for block_size in (1, 3, 16):
+        other = simulate(problem, START, settings, workers=2, block_size=block_size)
+        assert other.endpoints.tobytes() == whole.endpoints.tobytes()
+        assert other.paths.tobytes() == whole.paths.tobytes()
+
+
+def test_problem_that_has_run_can_be_pickled():
+    problem = shared(logistic)
+    assert problem.at_once == 8
+    settings = Settings(0.1, trajectories=3)
+    again = simulate(pickle.loads(pickle.dumps(problem)), START, settings)
+    assert again.endpoints.tobytes() == simulate(problem, START, settings).endpoints.tobytes()
 
 
 def test_loss_that_agrees_with_the_gradient():
