@@ -34,6 +34,8 @@ ENGINES = ("local", "dask", "mpi")
 
 CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 1.5e10, 6e10, 2**26
 """Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk."""
+END, FINER = (1 / 8, 16), 4
+"""The end of a run, this share or so many chunks, is cut finer: then processes wait for the last one."""
 PATIENCE, GRACE = 0.5, 20.0
 """Seconds between two looks at whether to end, and for what is under way to end then."""
 
@@ -161,16 +163,20 @@ def spread(
 
 def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
     """Cut spans into chunks that are worth being sent."""
-    count = sum(stop - first for first, stop in spans)
+    count, step = sum(stop - first for first, stop in spans), simulation.origin.step
     one = work(simulation.problem, simulation.origin.settings)
     size = max(
         min(max(count / CHUNKS, LEAST_WORK / one), MOST_WORK / one, MOST_BYTES / simulation.bytes_each), 1
     )
-    size = max(int(size // simulation.origin.step), 1) * simulation.origin.step
+    large, small = (max(int(size // finer // step), 1) * step for finer in (1, FINER))
+    share, chunks = END
+    left, at_end = count, min(share * count, chunks * large)
     for first, stop in spans:
         while first < stop:
+            size = large if left > at_end else small
             end = min((first // size + 1) * size, stop)
             yield first, end
+            left -= end - first
             first = end
 
 

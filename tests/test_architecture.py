@@ -42,7 +42,16 @@ def loaded_by(code):
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "kernels").glob("*.py")), ids=lambda path: path.stem)
 def test_kernels_import_numba_and_numpy_only(path):
-    standard = ("__future__", "collections.abc", "functools", "hashlib", "math", "operator", "pathlib", "typing")
+    standard = (
+        "__future__",
+        "collections.abc",
+        "functools",
+        "hashlib",
+        "math",
+        "operator",
+        "pathlib",
+        "typing",
+    )
     allowed = (*standard, "numba", "llvmlite", "numpy", "mcsgd.kernels")  # llvmlite is numba's own layer
     for name in imported(path):
         assert name.startswith(allowed), f"{path.name} imports {name}"

@@ -91,7 +91,8 @@ class Holdings:
         """Write to shards what is in memory only; `beyond`: only what reaches beyond so many trajectories."""
         kept = [content for content in self.contents if _stop(content) > beyond]
         self.contents = [content for content in self.contents if _stop(content) <= beyond]
-        self.add(open_shard(self.parts.add(self.origin, content, made), self.origin) for content in kept)
+        written = (self.parts.add(self.origin, content, made) for content in kept)
+        self.add(open_shard(path, self.origin, just_written=True) for path in written)
 
     def finish(self, head: Run, n: int, stopped_by: str) -> None:
         """Write the run's file, of the first n trajectories, and remove the shards that are in it.

@@ -107,8 +107,10 @@ def _image(origin: Origin, content: Content, span: Span, made: Mapping[str, Any]
     return image
 
 
-def open_shard(path: Path, origin: Origin) -> Shard:
+def open_shard(path: Path, origin: Origin, just_written: bool = False) -> Shard:
     """Return a shard whose every byte is as it was written, and that is of this run.
+
+    The bytes are not read again of one that this process has `just_written`.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def open_shard(path: Path, origin: Origin) -> Shard:
         If it is not.
     """
     try:
-        reason = broken_seal(path)
+        reason = "" if just_written else broken_seal(path)
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}") from None
     if reason:

@@ -1,12 +1,13 @@
 """What it costs to keep a run: in a file, in shards, in tasks that are merged, and over Dask and MPI.
 
-    bash scripts/bench/bench.sh kept [--rounds 3] [--size 1.0] [--epochs 100]
+    bash scripts/bench/bench.sh kept [--rounds 3] [--size 1.0] [--epochs 100] [--only dask,mpi]
 
 One run of logistic regression, of about ten seconds on all cores at size 1, each way in turn, interleaved;
 medians, beside the run that is in memory only. The fewer epochs, the more endpoints for the same work.
 Starting processes and compiling are not counted: that is paid once, and `mcsgd warmup` compiles ahead. Dask
 has a worker process for each core. MPI has a rank for each core, of which one hands out the work: it is
-compared with one thread less. At the end, the memory that a large cloud takes beyond a small one.
+compared with one thread less; tasks, which integrate the flows, with a run that does. At the end, the memory
+that a large cloud takes beyond a small one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ from mcsgd.machine import available_cores
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 ALL_EPOCHS = 20_000_000
-LESS = "in memory, one thread less"
+LESS, FLOWS, TASKS = "in memory, one thread less", "in memory, and the flows", "two tasks and mcsgd merge"
+BESIDE = {"mpi": LESS, TASKS: FLOWS}
+"""What a way is compared with, where that is not the run in memory."""
 LARGE, SMALL = 40_000_000, 1000
 
 
@@ -78,6 +81,13 @@ def in_shards(given: Experiment, path: Path) -> float:
         return simulate(given, path)
 
 
+def with_flows(given: Experiment) -> float:
+    """Return the seconds of all that a run is, in memory."""
+    begin = time.perf_counter()
+    given.run().cloud.moments  # noqa: B018
+    return time.perf_counter() - begin
+
+
 def in_tasks(given: Experiment, path: Path) -> float:
     """Return the seconds of two tasks, one after the other on all cores, and of merging them."""
     from mcsgd.storage.merge import merge
@@ -115,7 +125,7 @@ def measure_mpi(given: Experiment, path: Path) -> None:
 
 
 def measure(
-    given: Experiment, size: float, epochs: int, rounds: int, console: Console
+    given: Experiment, size: float, epochs: int, rounds: int, only: str, console: Console
 ) -> dict[str, list[float]]:
     """Return the seconds of each way, in each round."""
     taken: dict[str, list[float]] = {}
@@ -126,14 +136,17 @@ def measure(
             "in memory": lambda _: simulate(given),
             "one file": lambda path: simulate(given, path),
             "a shard a second": lambda path: in_shards(given, path),
-            "two tasks and mcsgd merge": lambda path: in_tasks(given, path),
+            FLOWS: lambda _: with_flows(given),
+            TASKS: lambda path: in_tasks(given, path),
             "dask": lambda path: simulate(given, path, dask),
             LESS: lambda _: simulate(given, workers=max(available_cores() - 1, 1)),
             "mpi": lambda path: over_mpi(path, size, epochs),
         }
+        chosen = [name for name in only.split(",") if name] or list(ways)
+        wanted = {*chosen, *(BESIDE.get(name, "in memory") for name in chosen)}
         simulate(given)
         for i in range(rounds):
-            for name, way in ways.items():
+            for name, way in ((name, way) for name, way in ways.items() if name in wanted):
                 here = folder / f"{i}"
                 here.mkdir()
                 taken.setdefault(name, []).append(way(here / "run.h5"))
@@ -164,18 +177,19 @@ def main() -> None:
     parser.add_argument("--size", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--only", default="", help="comma-separated: ways, and what they are compared with")
     parser.add_argument("--over-mpi", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     given, console = experiment(options.size, options.epochs), Console()
     if options.over_mpi is not None:
         measure_mpi(given, options.over_mpi)
         return
-    taken = measure(given, options.size, options.epochs, options.rounds, Console(stderr=True))
+    taken = measure(given, options.size, options.epochs, options.rounds, options.only, Console(stderr=True))
     megabytes = given.settings.trajectories * given.start.size * 8 / 1e6
     title = f"{given.settings.trajectories} trajectories, {megabytes:.0f} MB of endpoints"
     table = Table("way", "seconds", "more", "in the rounds", box=None, title=title)
     for name, seconds in taken.items():
-        plain = taken[LESS if name == "mpi" else "in memory"]
+        plain = taken[BESIDE.get(name, "in memory")]
         more = [s / p - 1 for s, p in zip(seconds, plain, strict=True)]
         ends = f"{min(more):+.1%} to {max(more):+.1%}"
         table.add_row(name, f"{statistics.median(seconds):.2f}", f"{statistics.median(more):+.1%}", ends)
