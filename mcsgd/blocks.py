@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
 from mcsgd.kernels.pointers import pointer_to
 from mcsgd.kernels.trajectory import Plan, run_block
 from mcsgd.orders import given_orders, scheme_of
+from mcsgd.pace import Pace
 from mcsgd.problems.base import Array, Problem
 from mcsgd.problems.stepper import CACHE, MOST_SIDE_BY_SIDE, Stepper, side_by_side
 from mcsgd.rows import Rows
@@ -36,13 +38,13 @@ BEYOND_CACHE, MEETING = 2**25, 32
 
 
 class Blocks:
-    """Trajectories run block by block, of `size` each.
+    """Trajectories run block by block, of sizes that `pace` says.
 
     The problem is cut into the batches that the sampling steps on (`Settings.partition`).
     """
 
-    def __init__(self, problem: Problem, start: Array, settings: Settings, size: int) -> None:
-        self.size = size
+    def __init__(self, problem: Problem, start: Array, settings: Settings, pace: Pace) -> None:
+        self._pace = pace
         self._draining = False
         self._stop = np.zeros(1, np.int64)
         self._run = _compile(problem, start, settings, self._stop)
@@ -81,15 +83,18 @@ class Blocks:
         self._draining = True
 
     def _cut(self, room: Rows) -> Iterator[_Block]:
-        firsts = range(room.first, room.stop, self.size)
-        left = _Countdown(len(firsts))
-        for first in firsts:
-            yield _Block(room, first, min(first + self.size, room.stop), left)
+        first, left = room.first, _Countdown(room.stop - room.first)
+        while first < room.stop:
+            stop = min(first + self._pace.next(), room.stop)
+            self._pace.begun(stop - first)
+            yield _Block(room, first, stop, left)
+            first = stop
 
     def _do(self, block: _Block, finish: Callable[[Rows], Any] | None) -> None:
-        rows = block.room.part(block.first, block.stop)
+        rows, begin = block.room.part(block.first, block.stop), time.perf_counter()
         self._run(block.first, rows.endpoints, rows.snapshots, rows.paths, rows.status)
-        if block.left.last() and finish is not None and not self._stop[0]:
+        self._pace.took(block.stop - block.first, time.perf_counter() - begin)
+        if block.left.last(block.stop - block.first) and finish is not None and not self._stop[0]:
             finish(block.room)
 
 
@@ -99,9 +104,9 @@ class _Countdown:
     def __init__(self, count: int) -> None:
         self._count, self._lock = count, threading.Lock()
 
-    def last(self) -> bool:
+    def last(self, done: int) -> bool:
         with self._lock:
-            self._count -= 1
+            self._count -= done
             return self._count == 0
 
 
@@ -111,7 +116,7 @@ class _Block:
     first: int
     stop: int
     left: _Countdown
-    """Of the blocks of this room."""
+    """Of the trajectories of this room."""
 
 
 def _plan(

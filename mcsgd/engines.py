@@ -32,7 +32,7 @@ __all__ = ["ENGINES", "executor_of", "spread"]
 
 ENGINES = ("local", "dask", "mpi")
 
-CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 1.5e10, 6e10, 2**26
+CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 4e10, 1.5e11, 2**26
 """Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk."""
 END, FINER = (1 / 8, 16), 4
 """The end of a run, this share or so many chunks, is cut finer: then processes wait for the last one."""

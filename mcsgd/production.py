@@ -13,11 +13,12 @@ from mcsgd.ensemble import Array, Ensemble
 from mcsgd.machine import memory_bytes
 from mcsgd.moments import Node
 from mcsgd.origin import GROUP, Content, Origin
+from mcsgd.pace import Fixed, Pace
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress
 from mcsgd.rows import Rows, Span, joined
 from mcsgd.settings import COPIES
-from mcsgd.sizes import block_size
+from mcsgd.sizes import first_block
 
 __all__ = ["Production", "Simulation"]
 
@@ -37,7 +38,7 @@ class Simulation:
     noise_path : (epochs + 1, d) or None
         The flow along which the control variate is taken, if there is one.
     block_size : int or None
-        Trajectories a block; by default, a good number.
+        Trajectories a block; by default as many as take a good time.
     """
 
     problem: Problem
@@ -108,11 +109,12 @@ class Production:
         self, simulation: Simulation, spans: Sequence[Span], workers: int, room: int | None = None
     ) -> None:
         self.simulation, self.spans, self.workers = simulation, spans, workers
-        self._blocks = _blocks(simulation, spans, workers)
-        least = max(ROOM // simulation.bytes_each, self._blocks.size)
-        self._room = simulation.origin.leaf if not simulation.keep_cloud else room or least
+        origin, pace = simulation.origin, _pace(simulation, spans, workers)
+        self._blocks = Blocks(simulation.problem, origin.start, origin.settings, pace)
+        least = max(ROOM // simulation.bytes_each, pace.most)
+        self._room = origin.leaf if not simulation.keep_cloud else room or least
         self._rows: list[Rows] = []
-        self._tree, self._taken = simulation.origin.tree(), 0
+        self._tree, self._taken = origin.tree(), 0
         self._finished: dict[int, Node] = {}
 
     def run(self) -> Iterator[int]:
@@ -167,12 +169,12 @@ class Production:
         return corrected(simulation.problem, simulation.origin.settings, rows, simulation.noise_path)
 
 
-def _blocks(simulation: Simulation, spans: Sequence[Span], workers: int) -> Blocks:
-    problem, origin = simulation.problem, simulation.origin
-    count = sum(stop - first for first, stop in spans)
+def _pace(simulation: Simulation, spans: Sequence[Span], workers: int) -> Pace:
+    if simulation.block_size:
+        return Fixed(simulation.block_size)
     most = max(BLOCK // simulation.bytes_each // GROUP * GROUP, GROUP)
-    size = simulation.block_size or min(block_size(problem, origin.settings, count, workers), most)
-    return Blocks(problem, origin.start, origin.settings, size)
+    count = sum(stop - first for first, stop in spans)
+    return Pace(first_block(simulation.problem, simulation.origin.settings), most, count, workers)
 
 
 def _runs(parts: Sequence[Rows] | Sequence[Node]) -> Iterator[list]:  # type: ignore[type-arg]

@@ -65,7 +65,7 @@ def simulate(
         True shows a bar on a terminal, and elsewhere logs a line every 30 s (logger "mcsgd", level INFO); a
         callable is called with (trajectories done, trajectories in all) after each block.
     block_size : int, optional
-        Trajectories a block; chosen from the work per trajectory by default.
+        Trajectories a block; by default as many as take about 0.2 s, fewer towards the end.
     keep_cloud : bool
         If not, only mean and covariance are kept, in memory that does not grow with the number of
         trajectories. They are the same to the last bit as those of the cloud.

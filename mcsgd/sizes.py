@@ -1,4 +1,4 @@
-"""How many trajectories are worked on together: in a block, and in a leaf of the tree of moments."""
+"""How many trajectories are worked on together: in a first block, and in a leaf of the tree of moments."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from mcsgd.kernels.draws import GROUP
 from mcsgd.problems.base import Problem
 from mcsgd.settings import Settings
 
-__all__ = ["block_size", "leaf_size", "work"]
+__all__ = ["first_block", "leaf_size", "work"]
 
-LEAST_WORK, MOST_WORK, BLOCKS_PER_THREAD = 1e7, 3e8, 4
-"""Multiply-adds in a block: a call takes 0.1 ms, and progress should move every hundredth of a second."""
+FIRST_WORK, LEAF_WORK = 3e8, 1e10
+"""Multiply-adds: of a first block, about a hundredth of a second; most of a leaf's, a few tenths of one."""
 MOST_ROWS, MOST_NUMBERS, ROWS_PER_PARAMETER = 2**16, 2**22, 1 / 4
 """Of a leaf: trajectories, numbers, and so many trajectories for a parameter that merging is little work."""
 
@@ -23,12 +23,9 @@ def work(problem: Problem, settings: Settings) -> int:
     return settings.epochs * (2 * problem.examples * problem.parameters + 20 * problem.batches)
 
 
-def block_size(problem: Problem, settings: Settings, count: int, threads: int) -> int:
-    """Return trajectories a block, of so many: several blocks for each thread, of a good amount of work."""
-    one = work(problem, settings)
-    share = -(-count // (BLOCKS_PER_THREAD * threads))
-    size = int(np.clip(share, LEAST_WORK // one, MOST_WORK // one))
-    return max(size // GROUP * GROUP, GROUP)
+def first_block(problem: Problem, settings: Settings) -> int:
+    """Return trajectories of the first block: few, as `work` may be far from what a user's code takes."""
+    return max(int(FIRST_WORK // work(problem, settings)) // GROUP * GROUP, GROUP)
 
 
 def leaf_size(problem: Problem, settings: Settings) -> int:
@@ -38,6 +35,6 @@ def leaf_size(problem: Problem, settings: Settings) -> int:
     """
     d = problem.parameters
     most = min(MOST_ROWS, MOST_NUMBERS // d)
-    size = int(np.clip(MOST_WORK // work(problem, settings), d * ROWS_PER_PARAMETER, most))
+    size = int(np.clip(LEAF_WORK // work(problem, settings), d * ROWS_PER_PARAMETER, most))
     step = lcm(GROUP, settings.trajectories_per_unit(settings.partition(problem).batches))
     return max(size // step * step, step)

@@ -29,6 +29,7 @@ from mcsgd.errors import (
     OutputExistsError,
     WriteError,
 )
+from mcsgd.pace import Fixed
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.schemes import STREAM_VERSION
 from mcsgd.settings import Settings
@@ -119,13 +120,14 @@ def test_progress_is_of_what_there_is_stage_by_stage(toy, path):
     done = []
     rules = StopRules(standard_error=1e-9)
     simulate(toy, START, SETTINGS, path, stop=rules, progress=lambda n, _: done.append(n))
-    assert done[0] == 64
+    assert done[0] <= 64
+    assert 64 in done
     assert done == sorted(done)
     assert done[-1] == 5000
 
 
 def test_progress_of_a_task_is_of_its_share(path, monkeypatch):
-    monkeypatch.setattr("mcsgd.production.block_size", lambda *_: 400)
+    monkeypatch.setattr("mcsgd.production.Pace", lambda *_: Fixed(400))
     toy = {"kind": "scalar-factorization", "x": [1.0, 0.5, 2.0], "y": [0.6, 1.0, 0.2]}
     tables = {"problem": toy, "start": {"value": START}, "sgd": {"step_size": 0.05}}
     experiment = mcsgd.Experiment.from_tables({**tables, "ensemble": {"trajectories": 4800}})

@@ -9,6 +9,7 @@ from run_files import FULL
 import mcsgd
 from mcsgd.errors import IncompleteError, InputError, McsgdWarning
 from mcsgd.experiment import Experiment
+from mcsgd.pace import Fixed
 from mcsgd.simulation import simulate
 from mcsgd.stopping import StopRules
 from mcsgd.storage.parts import Parts
@@ -81,7 +82,7 @@ def test_fewer_trajectories_than_tasks_have_made(tmp_path, path):
 
 
 def test_time_over_before_a_task_is_done(tmp_path, path, monkeypatch):
-    monkeypatch.setattr("mcsgd.production.block_size", lambda *_: 16)
+    monkeypatch.setattr("mcsgd.production.Pace", lambda *_: Fixed(16))
     given = experiment(tmp_path)
     with (
         many_shards(),

@@ -14,6 +14,7 @@ from kept import make_newer
 from typer.testing import CliRunner
 
 from mcsgd.cli import app
+from mcsgd.pace import Fixed
 
 TOY = """
 [problem]
@@ -64,7 +65,7 @@ def test_run_prints_the_verdict(experiment, tmp_path):
 def test_long_runs_say_how_far_they_are(experiment, tmp_path, monkeypatch):
     """In a log, here after no time at all; and not where --quiet was asked for."""
     monkeypatch.setattr("mcsgd.progress.EVERY", 0.0)
-    monkeypatch.setattr("mcsgd.production.block_size", lambda *_: 16)
+    monkeypatch.setattr("mcsgd.production.Pace", lambda *_: Fixed(16))
     *_, line = mcsgd("run", experiment(), "-o", tmp_path / "toy.h5").stderr.splitlines()
     assert re.fullmatch(r"mcsgd: 100 of 100 trajectories \(100 %\), \d+/s, 0 s left", line)
     assert not logging.getLogger("mcsgd").handlers
@@ -234,7 +235,7 @@ def test_the_same_run_again(experiment, run):
 
 
 def test_time_over_before_a_task_is_done(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr("mcsgd.production.block_size", lambda *_: 16)
+    monkeypatch.setattr("mcsgd.production.Pace", lambda *_: Fixed(16))
     path = tmp_path / "toy.h5"
     task = ["run", experiment(trajectories=1000), "-o", path, "-q", "--task", "0/2", "--workers", 1]
     said = mcsgd(*task, "--time-limit", 1e-9, code=1)

@@ -147,19 +147,16 @@ def test_diverged_points_are_nan():
 
 
 def test_same_for_any_number_of_workers_and_shows_progress(toy):
-    seen = []
-    one, two = (
-        mcsgd.study(
-            toy, START, SETTINGS, VARY, exact=False, workers=w, progress=lambda *done: seen.append(done)
-        )
-        for w in (1, 2)
-    )
-    assert one.as_dict() == two.as_dict()
-    totals = {total for _, total in seen}
+    found, totals = [], set()
+    for workers in (1, 2):
+        seen = []
+        options = {"exact": False, "workers": workers, "progress": lambda *done, seen=seen: seen.append(done)}
+        found.append(mcsgd.study(toy, START, SETTINGS, VARY, **options).as_dict())
+        assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+        assert seen[-1][0] == seen[-1][1]
+        totals |= {total for _, total in seen}
+    assert found[0] == found[1]
     assert len(totals) == 1
-    half = seen[: len(seen) // 2]
-    assert half[-1][0] == half[-1][1]
-    assert [done for done, _ in half] == sorted(done for done, _ in half)
 
 
 def test_progress_is_weighted_by_work(toy):
