@@ -22,11 +22,12 @@ from mcsgd.checks import Checks
 from mcsgd.errors import InputError, MissingExtraError
 from mcsgd.machine import allotted_threads
 from mcsgd.production import Production, Simulation
-from mcsgd.rows import Span
+from mcsgd.rows import Span, missing
 from mcsgd.sizes import work
 from mcsgd.storage.output import new_file
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.provenance import made_by
+from mcsgd.storage.shards import range_of
 
 __all__ = ["ENGINES", "executor_of", "spread"]
 
@@ -36,8 +37,9 @@ CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 4e10, 1.5e11, 2**26
 """Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk."""
 END, FINER = (1 / 8, 16), 4
 """The end of a run, this share or so many chunks, is cut finer: then processes wait for the last one."""
-PATIENCE, GRACE = 0.5, 20.0
-"""Seconds between two looks at whether to end, and for what is under way to end then."""
+PATIENCE, GRACE, LONGEST = 0.5, 20.0, 10.0
+"""Seconds between two looks at whether to end; for what is under way to end then; and of a chunk, which
+ends with what it has if it takes longer, for the work of a user's code is not known beforehand."""
 
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """What a worker of ours begins with: a terminal's Ctrl-C goes to it too, and would end it with its work."""
@@ -141,20 +143,29 @@ def spread(
     job = parts.folder / f"job-{uuid.uuid4().hex}.pickle"
     with new_file(job, replace=True) as temporary:
         temporary.write_bytes(pickle.dumps(simulation))
-    waiting: set[Future[list[str]]] = set()
+    waiting: dict[Future[list[str]], Span] = {}
+
+    def submit(chunk: Span) -> None:
+        waiting[executor.submit(make_chunk, str(job), str(parts.target), *chunk)] = chunk
+
     end = math.inf
     try:
         for chunk in _chunks(simulation, spans):
-            waiting.add(executor.submit(make_chunk, str(job), str(parts.target), *chunk))
+            submit(chunk)
         while waiting:
-            done, waiting = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+            done = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED).done
             if end == math.inf and ending():
                 job.unlink(missing_ok=True)
                 end = time.monotonic() + GRACE
             if time.monotonic() > end:
-                waiting = {future for future in waiting if not future.cancel()}
+                waiting = {f: chunk for f, chunk in waiting.items() if f in done or not f.cancel()}
             for future in done:
-                yield from (Path(path) for path in future.result())
+                chunk = waiting.pop(future)
+                paths = [Path(path) for path in future.result()]
+                if paths and end == math.inf:
+                    for rest in missing([span for path in paths if (span := range_of(path))], *chunk):
+                        submit(rest)
+                yield from paths
     finally:
         for future in waiting:
             future.cancel()
@@ -183,7 +194,7 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
 def make_chunk(job: str, target: str, first: int, stop: int) -> list[str]:
     """Make trajectories first..stop - 1 in this process, and return the paths of their shards.
 
-    Once the job's file is gone, only those of blocks that are under way.
+    Once the job's file is gone, or the chunk has taken too long, only those of blocks that are under way.
     """
     begin, file = time.monotonic(), Path(job)
     try:
@@ -191,9 +202,10 @@ def make_chunk(job: str, target: str, first: int, stop: int) -> list[str]:
         simulation = _simulation(job)
     except FileNotFoundError:
         return []
-    production = Production(simulation, [(first, stop)], allotted_threads(), room=stop - first)
-    for _ in production.run():
-        if not file.exists():
+    production = Production(simulation, [(first, stop)], allotted_threads(), room=stop)
+    for done in production.run():
+        late = time.monotonic() - begin > LONGEST and done - first >= simulation.origin.step
+        if late or not file.exists():
             production.stop()
     parts, made = Parts(Path(target)), made_by(time.monotonic() - begin)
     return [str(parts.add(simulation.origin, content, made)) for content in production.take()]

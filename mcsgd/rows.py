@@ -13,7 +13,7 @@ Array: TypeAlias = NDArray[np.float64]
 Span: TypeAlias = tuple[int, int]
 """(first, stop) of trajectories first..stop - 1."""
 
-__all__ = ["Kept", "Rows", "Source", "Span", "joined", "pieces"]
+__all__ = ["Kept", "Rows", "Source", "Span", "joined", "missing", "pieces"]
 
 
 class Source(Protocol):
@@ -130,3 +130,17 @@ def pieces(sources: Sequence[Source], first: int, stop: int, size: int) -> Itera
             found.append(source.part(first, min(end, source.stop)))
             first = found[-1].stop
         yield joined(found)
+
+
+def missing(spans: Sequence[Span], first: int, stop: int) -> list[Span]:
+    """Return the ranges within first..stop - 1 that none of the spans has."""
+    gaps = []
+    for begin, end in sorted(spans):
+        if first >= stop:
+            break
+        if begin > first:
+            gaps.append((first, min(begin, stop)))
+        first = max(first, end)
+    if first < stop:
+        gaps.append((first, stop))
+    return gaps

@@ -62,6 +62,29 @@ def test_a_chunk_under_way_ends_with_its_blocks_and_keeps_them(tmp_path, simulat
     assert 16 <= stop < 5000
 
 
+@pytest.mark.parametrize("kept", ["cloud", "moments"])
+def test_a_chunk_that_takes_too_long_is_made_in_parts(tmp_path, toy, kept, monkeypatch):
+    """A user's code may be a thousand times slower than others of as many examples and parameters."""
+    monkeypatch.setattr("mcsgd.engines.LONGEST", 0.0)
+    monkeypatch.setattr("mcsgd.simulation.leaf_size", lambda problem, settings: 64)
+    simulation = make_simulation(toy, START, SETTINGS, kept, block_size=16)
+    parts, asked = Parts(tmp_path / "run.h5"), []
+
+    class Asked(ThreadPoolExecutor):
+        def submit(self, function, *arguments):
+            asked.append(arguments[2:])
+            return super().submit(function, *arguments)
+
+    with Asked(1) as executor:
+        found = list(spread(simulation, parts, [(0, 5000)], executor, lambda: False))
+    assert asked[0] == (0, 5000)
+    assert len(found) == len(asked) > 50
+    spans = sorted(parts.spans.values())
+    assert [first for first, _ in spans] == [0, *(stop for _, stop in spans[:-1])]
+    assert spans[-1][1] == 5000
+    assert [stop % (64 if kept == "moments" else 16) for _, stop in spans[:-1]] == [0] * (len(spans) - 1)
+
+
 class Uncancellable(ThreadPoolExecutor):
     """As Dask's: to cancel a future is to lose what is done of it."""
 

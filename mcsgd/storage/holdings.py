@@ -9,14 +9,14 @@ from typing import Any
 
 from mcsgd.moments import MomentsTree, Node
 from mcsgd.origin import Content, Origin
-from mcsgd.rows import Rows, Source, Span
+from mcsgd.rows import Rows, Source, Span, missing
 from mcsgd.run import Run
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.schema import FORMAT, SHARD
 from mcsgd.storage.shards import Shard, open_shard
 from mcsgd.storage.write import write_run
 
-__all__ = ["Holdings", "missing"]
+__all__ = ["Holdings"]
 
 
 class Holdings:
@@ -115,20 +115,6 @@ class Holdings:
         known = any(one.path == target for one in self.others)
         write_run(target, run, self.sources, tree, known, self.parts.folder)
         self.parts.remove(shard for shard in self.shards if shard.stop <= n)
-
-
-def missing(spans: Sequence[Span], first: int, stop: int) -> list[Span]:
-    """Return the ranges within first..stop - 1 that none of the spans has."""
-    gaps = []
-    for begin, end in sorted(spans):
-        if first >= stop:
-            break
-        if begin > first:
-            gaps.append((first, min(begin, stop)))
-        first = max(first, end)
-    if first < stop:
-        gaps.append((first, stop))
-    return gaps
 
 
 def _stop(content: Content) -> int:

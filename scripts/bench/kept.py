@@ -5,15 +5,16 @@
 One run of logistic regression, of about ten seconds on all cores at size 1, each way in turn, interleaved;
 medians, beside the run that is in memory only. The fewer epochs, the more endpoints for the same work.
 Starting processes and compiling are not counted: that is paid once, and `mcsgd warmup` compiles ahead. Dask
-has a worker process for each core. MPI has a rank for each core, of which one hands out the work: it is
-compared with one thread less; tasks, which integrate the flows, with a run that does. At the end, the memory
-that a large cloud takes beyond a small one.
+and the pool of the standard library have a process for each core. MPI has a rank for each core, of which one
+hands out the work: it is compared with one thread less; tasks, which integrate the flows, with a run that
+does. At the end, the memory that a large cloud takes beyond a small one.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import re
 import shutil
 import statistics
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,12 +133,15 @@ def measure(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=Path.cwd())))
         dask = warmed(given, stack.enter_context(executor_of("dask")), folder / "dask.h5")  # type: ignore
+        spawned = ProcessPoolExecutor(available_cores(), multiprocessing.get_context("spawn"))
+        pool = warmed(given, stack.enter_context(spawned), folder / "pool.h5")
         ways: dict[str, Callable[[Path], float]] = {
             "in memory": lambda _: simulate(given),
             "one file": lambda path: simulate(given, path),
             "a shard a second": lambda path: in_shards(given, path),
             FLOWS: lambda _: with_flows(given),
             TASKS: lambda path: in_tasks(given, path),
+            "process pool": lambda path: simulate(given, path, pool),
             "dask": lambda path: simulate(given, path, dask),
             LESS: lambda _: simulate(given, workers=max(available_cores() - 1, 1)),
             "mpi": lambda path: over_mpi(path, size, epochs),

@@ -7,26 +7,10 @@ from kept import many_shards
 
 from mcsgd.settings import Settings
 from mcsgd.simulation import make_simulation, simulate
-from mcsgd.storage.holdings import Holdings, missing
+from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.parts import Parts
 
 START, SETTINGS = [1.2, 0.7], Settings(0.05, trajectories=6400)
-
-
-@pytest.mark.parametrize(
-    ("first", "stop", "expected"),
-    [
-        (0, 100, [(0, 10), (30, 50), (60, 100)]),
-        (10, 30, []),
-        (20, 55, [(30, 50)]),
-        (70, 80, [(70, 80)]),
-        (0, 0, []),
-        (5, 5, []),
-        (100, 100, []),
-    ],
-)
-def test_missing(first, stop, expected):
-    assert missing([(50, 60), (10, 20), (10, 30)], first, stop) == expected
 
 
 def test_moments_of_many_shards_are_few(toy, tmp_path, monkeypatch):
