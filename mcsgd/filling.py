@@ -104,7 +104,7 @@ def run_to_file(
         holdings = _holdings(parts, simulation.origin, there, means.task)
         satisfied = there is not None and _satisfied(there.cloud, head.cloud.count, means.rules)
         if there is not None and satisfied and list(there.flows) == list(head.flows):
-            parts.remove(shard for shard in holdings.shards if shard.stop <= there.cloud.count)
+            parts.remove(there.cloud.count)
             return there
         if begun is None or begun.experiment != head.experiment:
             parts.write_head(head)

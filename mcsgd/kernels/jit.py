@@ -14,8 +14,9 @@ from numba import types
 __all__ = ["cache_directory", "compile_for", "inline", "jit", "jit_sum", "user_jit"]
 
 # nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
-# No fastmath: it folds isfinite() to True, and divergence would go unseen.
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
+# No fastmath: it folds isfinite() to True, and divergence would go unseen. That must be said, or numba takes
+# it over from the function that is being compiled when this one is first needed.
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": False}
 
 # For users' functions and long sums: they may be taken in another order, several lanes at a time. What could
 # hide a NaN or an infinity is not among the flags.
@@ -33,7 +34,7 @@ def jit(function: Callable[..., Any]) -> Any:
 
 def jit_sum(function: Callable[..., Any]) -> Any:
     """Compile as `jit`, for a sum over many terms whose order does not matter."""
-    return _kept(numba.njit(**_OPTIONS, fastmath=_RELAXED)(function))
+    return _kept(numba.njit(**{**_OPTIONS, "fastmath": _RELAXED})(function))
 
 
 def user_jit(function: Callable[..., Any]) -> Any:

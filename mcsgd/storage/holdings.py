@@ -114,7 +114,7 @@ class Holdings:
         target, tree = self.parts.target, None if self.origin.kept == "cloud" else self.tree(n)
         known = any(one.path == target for one in self.others)
         write_run(target, run, self.sources, tree, known, self.parts.folder)
-        self.parts.remove(shard for shard in self.shards if shard.stop <= n)
+        self.parts.remove(n)
 
 
 def _stop(content: Content) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,10 +120,14 @@ class Parts:
                 _set_aside(path, error, "its trajectories are to be computed again")
         return found
 
-    def remove(self, shards: Iterable[Shard]) -> None:
-        """Remove shards that are in the target now, and the head with the last of them."""
-        for shard in shards:
-            shard.path.unlink(missing_ok=True)
+    def remove(self, n: int) -> None:
+        """Remove all shards of trajectories before n, which are in the target, and the head with the last.
+
+        There may be some that we were not told of: of a worker that was killed when it had written them.
+        """
+        for path, (_, stop) in self.spans.items():
+            if stop <= n:
+                path.unlink(missing_ok=True)
         if not self.spans:
             (self.folder / HEAD).unlink(missing_ok=True)
 

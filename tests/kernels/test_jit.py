@@ -1,6 +1,7 @@
 """Compiled code on disk is used again, and only where nothing of the package has changed since."""
 
 import importlib.util
+import uuid
 
 import pytest
 from numba import types
@@ -41,6 +42,28 @@ def test_kept_until_the_package_changes(module, make, monkeypatch):
     assert [run(), run()] == [False, True]
     monkeypatch.setattr(jit, "_stamp", lambda: "another")
     assert [run(), run()] == [False, True]
+
+
+@pytest.mark.parametrize("make", [jit.jit, jit.inline])
+@pytest.mark.parametrize("caller", [jit.jit_sum, jit.user_jit])
+def test_flags_of_a_caller_are_not_taken_over(make, caller, monkeypatch):
+    """Else the bits of a function would depend on which of its callers is compiled first."""
+    stamp = uuid.uuid4().hex  # nothing from the disk: numba does not show its code
+    monkeypatch.setattr(jit, "_stamp", lambda: stamp)
+
+    @make
+    def called(x):
+        return x + x * x
+
+    @caller
+    def calling(x):
+        return called(x) + x
+
+    assert calling(2.0) == 8.0
+    (code,) = called.inspect_llvm().values()
+    assert "reassoc" in calling.inspect_llvm()[calling.signatures[0]]
+    assert "fadd double" in code
+    assert "reassoc" not in code
 
 
 def test_compiled_for_given_types(module, monkeypatch):
