@@ -22,7 +22,7 @@ from mcsgd.stopping import GROWTH, Interruption, StopRules, enough, interruptibl
 from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
 from mcsgd.storage.parts import Parts
-from mcsgd.storage.provenance import made_by
+from mcsgd.storage.provenance import Clock, ended, made_by
 from mcsgd.storage.read import load, load_whole
 from mcsgd.storage.shards import as_shard, open_shard
 
@@ -47,6 +47,8 @@ class Means:
         Make share k of n only, and leave all in the parts.
     executor : Executor or None
         Processes that make them, in the place of this one.
+    clock : Clock
+        When all this began.
     """
 
     workers: int
@@ -54,6 +56,7 @@ class Means:
     rules: StopRules = field(default_factory=StopRules)
     task: tuple[int, int] | None = None
     executor: Executor | None = None
+    clock: Clock = field(default_factory=Clock)
 
 
 def run_to_file(
@@ -114,7 +117,8 @@ def run_to_file(
             n, stopped_by = Filling(simulation, holdings, means, interruption).fill()
         if means.task is not None:
             return None
-        holdings.finish(head, n, stopped_by)
+        made = ended(head.provenance, means.clock, None if there is None else there.provenance)
+        holdings.finish(replace(head, provenance=made), n, stopped_by)
     return load(target)
 
 

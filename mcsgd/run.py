@@ -76,10 +76,13 @@ def provenance_rows(made: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what a provenance says, in rows of a name and what it is."""
     if not made:
         return []
-    resources, machine, job = made["resources"], made["environment"], made["environment"]["job"]
-    seconds = f"{resources['seconds']} s, {resources['cpu_seconds']} s of all cores"
+    machine, job = made["environment"], made["environment"]["job"]
     return [
-        ("run", f"{resources['start']} to {resources['end']}: {seconds}"),
+        ("run", _times(made)),
+        *(
+            ("before it", f"{_times(one)}; mcsgd {one['software']['mcsgd']}")
+            for one in made.get("earlier", ())
+        ),
         ("command", _command(made["parameters"]["command"])),
         ("machine", f"{machine['host']}: {machine['cpu']}, {machine['platform']}"),
         ("threads", str(machine["workers"])),
@@ -87,6 +90,13 @@ def provenance_rows(made: Mapping[str, Any]) -> list[tuple[str, str]]:
         *([("parts", _parts(made["shards"]))] if made.get("shards") else []),
         ("software", pairs(made["software"])),
     ]
+
+
+def _times(made: Mapping[str, Any]) -> str:
+    """Return when work began and ended, and how long it took."""
+    spent = made["resources"]
+    seconds = f"{spent['seconds']} s, {spent['cpu_seconds']} s of all cores"
+    return f"{spent['start']} to {spent['end']}: {seconds}"
 
 
 def _command(arguments: Sequence[str]) -> str:

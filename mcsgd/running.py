@@ -89,7 +89,7 @@ def _to_file(
     blank = Run(Ensemble(simulation.origin, None), experiment=experiment.tables)
     head = partial(_head, experiment, simulation, clock, threads)
     with shown(progress) as report:
-        means = Means(threads, report, stop or StopRules(), task, executor)
+        means = Means(threads, report, stop or StopRules(), task, executor, clock)
         try:
             return run_to_file(simulation, target, blank, head, means)
         except InputError as error:

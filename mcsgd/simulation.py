@@ -133,7 +133,7 @@ def simulate(
         return replace(known, cloud=blank.cloud, experiment=experiment, provenance=made)
 
     with shown(progress) as report:
-        means = Means(threads, report, stop or StopRules(), executor=executor)
+        means = Means(threads, report, stop or StopRules(), executor=executor, clock=clock)
         run = run_to_file(simulation, target, blank, complete, means)
     return cast(Run, run).cloud
 

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -58,6 +59,14 @@ def provenance(clock: Clock, workers: int, **parameters: Any) -> dict[str, Any]:
         },
         "resources": clock.resources(),
     }
+
+
+def ended(made: Mapping[str, Any], clock: Clock, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the provenance of work that ends now, and went on from work with the provenance `before`."""
+    earlier: list[Any] = []
+    if before:
+        earlier = [*before.get("earlier", ()), {key: before[key] for key in before if key != "earlier"}]
+    return {**made, "resources": clock.resources(), **({"earlier": earlier} if earlier else {})}
 
 
 def made_by(seconds: float) -> dict[str, Any]:
