@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mcsgd.checks import Checks
-from mcsgd.errors import InputError, MissingExtraError
+from mcsgd.errors import InputError, McsgdError, MissingExtraError
 from mcsgd.machine import allotted_threads
 from mcsgd.production import Production, Simulation
 from mcsgd.rows import Span, missing
@@ -38,8 +38,8 @@ CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 4e10, 1.5e11, 2**26
 END, FINER = (1 / 8, 16), 4
 """The end of a run, this share or so many chunks, is cut finer: then processes wait for the last one."""
 PATIENCE, GRACE, LONGEST = 0.5, 20.0, 10.0
-"""Seconds between two looks at whether to end; for what is under way to end then; and of a chunk, which
-ends with what it has if it takes longer, for the work of a user's code is not known beforehand."""
+"""Seconds between two looks at whether to end; for what is under way to end then; and of a chunk, which ends
+with what it has (of moments whole leaves) if it takes longer: the work of a user's code is not known."""
 
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """What a worker of ours begins with: a terminal's Ctrl-C goes to it too, and would end it with its work."""
@@ -139,6 +139,11 @@ def spread(
 
     The processes see that by the job's file, which is then gone. To cancel at once would lose what is under
     way: Dask cancels that too. But there may be no processes, or none that answer.
+
+    Raises
+    ------
+    McsgdError
+        If a process does not see the files.
     """
     job = parts.folder / f"job-{uuid.uuid4().hex}.pickle"
     with new_file(job, replace=True) as temporary:
@@ -162,7 +167,9 @@ def spread(
             for future in done:
                 chunk = waiting.pop(future)
                 paths = [Path(path) for path in future.result()]
-                if paths and end == math.inf:
+                if not paths and end == math.inf:
+                    raise McsgdError(f"a process does not see {job}: all must have the same file system")
+                if end == math.inf:
                     for rest in missing([span for path in paths if (span := range_of(path))], *chunk):
                         submit(rest)
                 yield from paths

@@ -12,8 +12,8 @@ from mcsgd.settings import Settings
 
 __all__ = ["first_block", "leaf_size", "work"]
 
-FIRST_WORK, LEAF_WORK = 3e8, 1e10
-"""Multiply-adds: of a first block, about a hundredth of a second; most of a leaf's, a few tenths of one."""
+FIRST_WORK, LEAF_WORK = 3e8, 3e9
+"""Multiply-adds: of a first block, about a hundredth of a second; most of a leaf's, a tenth."""
 MOST_ROWS, MOST_NUMBERS, ROWS_PER_PARAMETER = 2**16, 2**22, 1 / 4
 """Of a leaf: trajectories, numbers, and so many trajectories for a parameter that merging is little work."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from mcsgd import engines
 from mcsgd.engines import executor_of, make_chunk, spread
-from mcsgd.errors import InputError
+from mcsgd.errors import InputError, McsgdError
 from mcsgd.settings import Settings
 from mcsgd.simulation import make_simulation
 from mcsgd.storage.parts import Parts
@@ -83,6 +83,15 @@ def test_a_chunk_that_takes_too_long_is_made_in_parts(tmp_path, toy, kept, monke
     assert [first for first, _ in spans] == [0, *(stop for _, stop in spans[:-1])]
     assert spans[-1][1] == 5000
     assert [stop % (64 if kept == "moments" else 16) for _, stop in spans[:-1]] == [0] * (len(spans) - 1)
+
+
+def test_processes_on_another_file_system_are_an_error(tmp_path, simulation):
+    class Elsewhere(ThreadPoolExecutor):
+        def submit(self, function, job, *arguments):
+            return super().submit(function, str(tmp_path / "elsewhere"), *arguments)
+
+    with Elsewhere(1) as executor, pytest.raises(McsgdError, match="a process does not see .*job-"):
+        list(spread(simulation, Parts(tmp_path / "run.h5"), [(0, 5000)], executor, lambda: False))
 
 
 class Uncancellable(ThreadPoolExecutor):

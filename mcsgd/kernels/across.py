@@ -2,13 +2,14 @@
 
 Every number that depends on the parameters becomes a vector with a lane for each trajectory, and w and
 `out` are arrays of such vectors. What is known of them is in `mcsgd.kernels.lane_numbers` and
-`mcsgd.kernels.lane_arrays`; other code does not compile for vectors, above all where such a number
+`mcsgd.kernels.lane_arrays`; most other code does not compile for vectors, above all where such a number
 decides (``if z > 0``). Lanes do not mix: what one holds does not depend on the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from mcsgd.kernels.jit import INDICES, user_jit
@@ -17,6 +18,7 @@ from mcsgd.kernels.lane_arrays import LANE_VECTOR, as_lanes
 __all__ = ["across"]
 
 
+@cache
 def across(function: Callable[..., None], data_type: Any) -> Any | None:
     """Compile ``gradient(w, batch, data, out)`` for eight trajectories; return None if that cannot be.
 

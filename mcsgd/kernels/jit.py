@@ -14,9 +14,9 @@ from numba import types
 __all__ = ["cache_directory", "compile_for", "inline", "jit", "jit_sum", "user_jit"]
 
 # nogil: blocks of trajectories run in a thread pool. cache: a second process starts at once.
-# No fastmath: it folds isfinite() to True, and divergence would go unseen. That must be said, or numba takes
-# it over from the function that is being compiled when this one is first needed.
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": False}
+# No fastmath: it folds isfinite() to True, and divergence would go unseen. What is not wanted must be said,
+# or numba takes it over from the function that is being compiled when this one is first needed.
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": False, "forceinline": False}
 
 # For users' functions and long sums: they may be taken in another order, several lanes at a time. What could
 # hide a NaN or an infinity is not among the flags.
@@ -44,7 +44,7 @@ def user_jit(function: Callable[..., Any]) -> Any:
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile as `jit`, and put the machine code into the caller's: for a few lines on vector values."""
-    return _kept(numba.njit(**_OPTIONS, forceinline=True)(function))
+    return _kept(numba.njit(**{**_OPTIONS, "forceinline": True})(function))
 
 
 @cache

@@ -55,11 +55,25 @@ def lane_array(size):
 
 
 @jit
+def common_size(a, b):
+    """Return the size of arrays of the same size, or of which one has a single element."""
+    if a.size != b.size and a.size != 1 and b.size != 1:
+        raise ValueError("arrays of different sizes")
+    return b.size if a.size == 1 else a.size
+
+
+@jit
 def same_size(a, b):
-    """Return the size of two arrays of the same size."""
+    """Return the size of arrays of the same size."""
     if a.size != b.size:
         raise ValueError("arrays of different sizes")
     return a.size
+
+
+@jit
+def stride(a):
+    """Return how far it is to the next element to be taken: a single one is taken again and again."""
+    return 0 if a.size == 1 else 1
 
 
 def _is_array(x):
@@ -102,9 +116,9 @@ def _add_operator(operation, in_place):
         else:
 
             def run(a, b):
-                out = lane_array(same_size(a, b))
+                out, step_a, step_b = lane_array(common_size(a, b)), stride(a), stride(b)
                 for j in range(out.size):
-                    out[j] = operation(a[j], b[j])
+                    out[j] = operation(a[j * step_a], b[j * step_b])
                 return out
 
         return run
@@ -123,8 +137,13 @@ def _add_operator(operation, in_place):
         else:
 
             def run(a, b):
-                for j in range(same_size(a, b)):
-                    a[j] = operation(a[j], b[j])
+                if b.size == 1:
+                    single = b[0]
+                    for j in range(a.size):
+                        a[j] = operation(a[j], single)
+                else:
+                    for j in range(same_size(a, b)):
+                        a[j] = operation(a[j], b[j])
                 return a
 
         return run
@@ -137,6 +156,37 @@ for _operation, _in_place in (
     (operator.truediv, operator.itruediv),
 ):
     _add_operator(_operation, _in_place)
+
+
+def _is_power(a, n):
+    return _is_array(a) and a.dtype == F8 and isinstance(n, types.Integer | types.Float)
+
+
+@overload(operator.pow)
+def _power(a, n):
+    if not _is_power(a, n):
+        return None
+
+    def run(a, n):
+        out = np.empty_like(a)
+        for j in range(a.size):
+            out[j] = a[j] ** n
+        return out
+
+    return run
+
+
+@overload(operator.ipow, target="cpu")
+def _power_in_place(a, n):
+    if not _is_power(a, n):
+        return None
+
+    def run(a, n):
+        for j in range(a.size):
+            a[j] = a[j] ** n
+        return a
+
+    return run
 
 
 def _dot(a, b):

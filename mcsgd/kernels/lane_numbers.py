@@ -128,10 +128,10 @@ def minimum(a, b):
 
 @jit
 def power(x, n):
-    """Return x to a number, which is the same for all lanes."""
+    """Return x to the power of n."""
     y = x
     for i in range(LANES):
-        y = with_lane(y, lane(x, i) ** n, i)
+        y = with_lane(y, lane(x, i) ** lane(n, i), i)
     return y
 
 
@@ -169,13 +169,16 @@ _add_choice(np.maximum, maximum)
 _add_choice(np.minimum, minimum)
 
 
-@overload(operator.pow)
 def _power(x, n):
     if x == F8 and isinstance(n, types.Integer):
         return lambda x, n: integer_power(x, n)
-    if x == F8 and isinstance(n, types.Float):
-        return lambda x, n: power(x, n)
+    if _mixed(x, n):
+        return lambda x, n: power(as_vector(x), as_vector(n))
     return None
+
+
+overload(operator.pow)(_power)
+overload(operator.ipow)(_power)
 
 
 @overload(np.where)

@@ -90,7 +90,24 @@ def scratch_arrays(w, batch, data, out):
     out[:] = sums
 
 
+def single_elements(w, batch, data, out):
+    _, y, _, _ = data
+    out[:] = w * w[:1] + y[:1] * w
+    for i in batch:
+        out += y[i : i + 1]
+        out *= w[1:2]
+
+
+def powers(w, batch, data, out):
+    z = w[0]
+    z **= 2
+    out[:] = w**2 + w**3 - 2.0 * w**-1 + z + 1.5 ** w[1] + abs(w[2]) ** w[3]
+    out **= 2
+
+
 SAME = [
+    single_elements,
+    powers,
     loops,
     whole_arrays,
     products_and_functions_of_arrays,

@@ -8,7 +8,7 @@ import pytest
 
 from mcsgd.errors import InputError, McsgdWarning
 from mcsgd.kernels import steps
-from mcsgd.problems import Custom, LogisticRegression, custom
+from mcsgd.problems import Custom, LogisticRegression, Problem, custom
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.theory import integrate
@@ -194,6 +194,56 @@ def test_eight_at_once_against_the_built_in_problem(options):
     for kept in ("endpoints", "paths", "snapshots"):
         found, wanted = getattr(cloud, kept), getattr(expected, kept)
         np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-14)
+
+
+def rectified(w, batch, data, out):
+    for j in range(w.size):
+        out[j] = max(w[j], 0.0) + min(w[j], 0.5)
+
+
+def projected(w, batch, data, out):
+    w /= np.sqrt(np.dot(w, w))
+    out[:] = w
+
+
+def logarithm(w, batch, data, out):
+    for j in range(w.size):
+        out[j] = np.log(w[j])
+
+
+def in_its_domain(w, batch, data, out):
+    out[:] = w
+    if w[0] <= 0:
+        raise ValueError("out of my domain")
+
+
+def strides_on_the_last_batch(w, batch, data, out):
+    out[:] = w
+    if batch[0] > 8:
+        out[0] = w.strides[0]
+
+
+@pytest.mark.parametrize(
+    ("gradient", "at_once"),
+    [(rectified, 8), (projected, 1), (logarithm, 8), (in_its_domain, 1), (strides_on_the_last_batch, 1)],
+)
+def test_eight_at_once_only_where_it_is_the_same(gradient, at_once):
+    """Without warnings, though the points where that is tried may be out of the gradient's domain."""
+    problem = make(gradient, check_at=[0.1, 0.1, 0.1])
+    start = np.array([1.5, 0.8, 1.2])
+    settings = Settings(0.01, trajectories=9, seed=1)
+    assert problem.at_once == at_once
+    found = simulate(problem, start, settings)
+    problem.stepper = lambda reshuffled: Problem.stepper(problem, reshuffled)
+    np.testing.assert_allclose(found.endpoints, simulate(problem, start, settings).endpoints, rtol=1e-13)
+
+
+def test_copies_are_not_compiled_again(monkeypatch):
+    problem = shared(logistic)
+    assert problem.at_once == 8
+    monkeypatch.setattr("mcsgd.kernels.across.user_jit", lambda _: pytest.fail("compiled again"))
+    assert problem.with_batch_size(4).at_once == 8
+    simulate(problem, START, Settings(0.1, sampling="full-batch", trajectories=1))
 
 
 def test_bytes_of_eight_at_once_do_not_depend_on_neighbours():
