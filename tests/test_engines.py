@@ -90,7 +90,7 @@ def test_processes_on_another_file_system_are_an_error(tmp_path, simulation):
         def submit(self, function, job, *arguments):
             return super().submit(function, str(tmp_path / "elsewhere"), *arguments)
 
-    with Elsewhere(1) as executor, pytest.raises(McsgdError, match="a process does not see .*job-"):
+    with Elsewhere(1) as executor, pytest.raises(McsgdError, match=r"a process does not see .*job-"):
         list(spread(simulation, Parts(tmp_path / "run.h5"), [(0, 5000)], executor, lambda: False))
 
 
