@@ -285,6 +285,19 @@ def test_temporary_files_of_killed_processes_are_swept(toy, path):
     assert not folder.exists()
 
 
+def test_what_a_killed_worker_left_goes_with_the_parts(toy, path):
+    """A file it was writing, and a shard of which it told nobody."""
+    folder = path.with_name("run.h5.parts")
+
+    def leave(done, total):
+        (folder / ".0123.tmp").write_bytes(b"half")
+        (folder / "000000000032-000000000064.h5").write_bytes(b"")
+
+    cloud = simulate(toy, START, SETTINGS, path, progress=leave)
+    assert cloud.count == 5000
+    assert not folder.exists()
+
+
 def test_fewer_trajectories_than_are_kept_are_refused(toy, path):
     _interrupted(toy, path)
     with pytest.raises(InputError, match=r"trajectories: must be at least \d+, for .*run.h5.parts"):

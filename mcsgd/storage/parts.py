@@ -57,9 +57,7 @@ class Parts:
         """
         with locked(self.folder, task):
             if not task:
-                for pattern in (".*.tmp", "job-*.pickle"):  # of processes that were killed
-                    for path in self.folder.glob(pattern):
-                        path.unlink(missing_ok=True)
+                self._sweep()
             try:
                 yield
             finally:
@@ -130,6 +128,13 @@ class Parts:
                 path.unlink(missing_ok=True)
         if not self.spans:
             (self.folder / HEAD).unlink(missing_ok=True)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed did not finish."""
+        for pattern in (".*.tmp", "job-*.pickle"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def _remove_if_empty(self) -> None:
         """Remove the directory if there is nothing but locks in it."""
