@@ -111,7 +111,7 @@ class Production:
         self.simulation, self.spans, self.workers = simulation, spans, workers
         origin, pace = simulation.origin, _pace(simulation, spans, workers)
         self._blocks = Blocks(simulation.problem, origin.start, origin.settings, pace)
-        least = max(ROOM // simulation.bytes_each, pace.most)
+        least = -(-max(ROOM // simulation.bytes_each, pace.most) // origin.step) * origin.step
         self._room = origin.leaf if not simulation.keep_cloud else room or least
         self._rows: list[Rows] = []
         self._tree, self._taken = origin.tree(), 0

@@ -126,6 +126,14 @@ def test_progress_is_of_what_there_is_stage_by_stage(toy, path):
     assert done[-1] == 5000
 
 
+def test_rooms_are_of_whole_groups_whose_draws_are_faster(toy, path, monkeypatch):
+    monkeypatch.setattr("mcsgd.production.ROOM", 1001 * 17)
+    monkeypatch.setattr("mcsgd.production.BLOCK", 64 * 17)
+    done = []
+    simulate(toy, START, SETTINGS, path, progress=lambda n, _: done.append(n))
+    assert {n % 16 for n in done[:-1]} == {0}
+
+
 def test_progress_of_a_task_is_of_its_share(path, monkeypatch):
     monkeypatch.setattr("mcsgd.production.Pace", lambda *_: Fixed(400))
     toy = {"kind": "scalar-factorization", "x": [1.0, 0.5, 2.0], "y": [0.6, 1.0, 0.2]}
