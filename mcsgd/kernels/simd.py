@@ -33,6 +33,7 @@ __all__ = [
     "splat",
     "store",
     "total",
+    "totals",
     "transpose",
 ]
 
@@ -158,6 +159,27 @@ def total(typing_context, a):
         return builder.extract_element(value, INT32(0))
 
     return types.float64(F8), build
+
+
+@intrinsic
+def totals(typing_context, a, b, c, d, e, f, g, h):
+    """Return the sums of the lanes of eight vectors, each as `total` takes it."""
+    rows = (a, b, c, d, e, f, g, h)
+    if any(row != F8 for row in rows):
+        return None
+
+    def build(context, builder, sig, args):
+        rows = [args[i] for i in (0, 4, 2, 6, 1, 5, 3, 7)]
+        for distance in (4, 2, 1):  # add the halves of both of a pair, that of the first to the low lanes
+            half = range(LANES)
+            low = [i + i // distance * distance for i in half]
+            rows = [
+                builder.fadd(shuffle(builder, x, y, low), shuffle(builder, x, y, [i + distance for i in low]))
+                for x, y in zip(rows[: len(rows) // 2], rows[len(rows) // 2 :], strict=True)
+            ]
+        return rows[0]
+
+    return F8(*rows), build
 
 
 def transposed(builder, rows):
