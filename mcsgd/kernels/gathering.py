@@ -1,7 +1,7 @@
 """Numbers that stand at a place of its own for each lane.
 
-Elements are loaded one by one: the processors' instructions that gather and scatter take three times as long
-(measured on AMD's Zen 5), and those without AVX-512 have none that scatter. No bounds are checked.
+Elements are loaded and stored one by one: where there are instructions that gather and scatter, they are slower
+than that. No bounds are checked.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def _lane_values(builder, index):
 def _joined(builder, parts):
     """Return a power of two of vectors as one."""
     while len(parts) > 1:
-        size = parts[0].type.count
-        parts = [shuffle(builder, a, b, range(2 * size)) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        places, pairs = range(2 * parts[0].type.count), zip(parts[::2], parts[1::2], strict=True)
+        parts = [shuffle(builder, a, b, places) for a, b in pairs]
     return parts[0]
 
 
@@ -126,7 +126,7 @@ def collect(typing_context, table, step, offset, index, at, target, to):
 
 @intrinsic
 def displace(typing_context, array, first, step, places, last):
-    """Put the number `last` at array[first + step place + lane]; what stood there goes to the place `last`."""
+    """Put the number `last` at array[first + step place + lane], and what stood there at the place `last`."""
     if lanes_of(array) != I8 or places != I8:
         return None
 

@@ -83,8 +83,8 @@ def affine_step(table, few, stride, d, state, t, width, visits, at, eps, work):
 def affine(gradient, data, state, visits, rows, step_size, shape):
     """Step w - eps (H_k w - b_k).
 
-    The data is (table,): H_k[i, 0], ..., H_k[i, d - 1], -b_k[i] for each i in turn, a row of whole vectors for
-    each batch; of few batches (d (d + 1), 16).
+    The data is (table,): H_k[i, 0], ..., H_k[i, d - 1], -b_k[i] for each i in turn, a row of whole vectors
+    for each batch; of few batches (d (d + 1), 16).
     """
     (table,) = data
     d, width, stride, few = shape.parameters, visits.shape[1], table.shape[1], shape.batches <= MOST_LOOKED_UP

@@ -9,7 +9,8 @@ Nanoseconds a step of one trajectory, medians. Each part runs by itself, over an
   `data`: examples copied together; `products`: products of matrices; `functions`: exponentials and the like;
 * `rest`: what the whole takes beyond orders and steps: starts and endpoints, their moments, calls.
 
-The peak shares: of the time that the products' operations would take at the FMA peak, in whole and in products.
+At peak: the time that the products' operations would take at the FMA peak, as a share of the whole and of the
+products' time.
 """
 
 from __future__ import annotations
@@ -137,11 +138,12 @@ def orders_and_steps(work: Work, settings: mcsgd.Settings) -> tuple[float, float
     sequence = np.zeros((shape.batches, -(-side_by_side // 16) * 16), np.int64)
     rows = np.tile(np.arange(shape.examples), (side_by_side if reshuffled else 1, 1))
     epochs = max(1, STEPS // sequence.size)
-    orders = median_seconds(lambda: _draw(draw, epochs, plan.given, sequence, rows)) / (epochs * sequence.size)
+    count = epochs * sequence.size
+    orders = median_seconds(lambda: _draw(draw, epochs, plan.given, sequence, rows)) / count
     state = np.zeros(shape.state_size * (sequence.shape[1] if stepper.by_lanes else side_by_side))
     gradient = stepper.gradient or problem.pointer("gradient")
     arguments = (gradient, stepper.data, state, sequence, rows, shape)
-    step = median_seconds(lambda: _advance(stepper.advance, epochs, *arguments)) / (epochs * sequence.size)
+    step = median_seconds(lambda: _advance(stepper.advance, epochs, *arguments)) / count
     if not reshuffled:
         return orders, step, 0.0
     X, _, Y, *_ = stepper.data
