@@ -1,7 +1,7 @@
 """Numbers that stand at a place of its own for each lane.
 
-Elements are loaded and stored one by one: where there are instructions that gather and scatter, they are slower
-than that. No bounds are checked.
+Elements are loaded and stored one by one: where there are instructions that gather and scatter, they are
+slower than that. No bounds are checked.
 """
 
 from __future__ import annotations

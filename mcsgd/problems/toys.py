@@ -11,7 +11,7 @@ from mcsgd.problems.base import Kernels, Problem
 from mcsgd.problems.stepper import Stepper, affine_stepper, batch_means, number_table
 
 MOST_BY_LANES = 16
-"""Parameters up to which trajectories go side by side: each gathers all numbers of its batch's Hessian."""
+"""Parameters up to which trajectories go side by side: each needs all numbers of its batch's Hessian."""
 
 
 class ScalarFactorization(Problem):
