@@ -206,9 +206,8 @@ def _too_few(needed: dict[tuple[str, str], float], comparisons: tuple[Comparison
             )
             continue
         by = " by distance" if off.intersection(pair) else ""
-        sentences.append(
-            f"The ensemble is too small to tell {one} from {other}{by}: about {count:.2g} trajectories would do."
-        )
+        told = f"about {count:.2g} trajectories would do"
+        sentences.append(f"The ensemble is too small to tell {one} from {other}{by}: {told}.")
     return sentences
 
 

@@ -86,7 +86,7 @@ def wide_and_narrow(shift):
     settings = Settings(0.05, trajectories=2000)
     cloud = simulate(problem, START, settings)
     flow = integrate(problem, START, settings, "second-order")
-    return cloud, replace(flow, endpoint=cloud.mean + [0.0, shift * cloud.standard_error[1]])
+    return cloud, replace(flow, endpoint=cloud.mean + cloud.standard_error * (0.0, shift))
 
 
 def test_says_in_which_coordinate_the_mean_is_off_where_the_distance_does_not_tell():
