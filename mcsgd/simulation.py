@@ -58,7 +58,7 @@ def simulate(
         Where every trajectory starts.
     settings : Settings
     path : path, optional
-        An HDF5 file to write; `mcsgd.load` reads it. Kept in memory only by default.
+        An HDF5 file to write; `mcsgd.load` opens it. Kept in memory only by default.
     workers : int, optional
         Threads; by default as many as the cores this process may run on.
     progress : bool or callable

@@ -82,7 +82,10 @@ def test_says_where_the_step_size_is_too_large_to_expand_in(toy):
 
 def wide_and_narrow(shift):
     """A mean of two coordinates, one noisy and one quiet, and a flow that the quiet one is off, in its errors."""
-    problem = Quadratic(np.eye(2)[None] * np.ones((6, 1, 1)), np.transpose([[0, 1, 2, 3, 4, 5], np.multiply(1e-4, [2, 5, 0, 1, 4, 3])]))
+    problem = Quadratic(
+        np.eye(2)[None] * np.ones((6, 1, 1)),
+        np.transpose([[0, 1, 2, 3, 4, 5], np.multiply(1e-4, [2, 5, 0, 1, 4, 3])]),
+    )
     settings = Settings(0.05, trajectories=2000)
     cloud = simulate(problem, START, settings)
     flow = integrate(problem, START, settings, "second-order")
@@ -95,7 +98,9 @@ def test_says_in_which_coordinate_the_mean_is_off_where_the_distance_does_not_te
     assert verdict["second-order"].compatible
     assert verdict["second-order"].coordinates_off == (1,)
     assert "is compatible in distance with second-order" in str(verdict)
-    assert "in coordinate 1 it is off second-order, by 6.0 standard errors: chance keeps all 2" in str(verdict)
+    assert "in coordinate 1 it is off second-order, by 6.0 standard errors: chance keeps all 2" in str(
+        verdict
+    )
     assert verdict.as_dict()["flows"][0]["coordinates_off"] == [1]
     within, flow = wide_and_narrow(shift=2.0)
     assert "is compatible with second-order" in str(judge(within, [flow]))
@@ -119,7 +124,9 @@ def test_says_how_many_trajectories_would_tell(toy):
     assert small["sgd"].compatible
     needed = small.trajectories_needed[("gd", "sgd")]
     assert small["gd"].coordinates_off
-    assert f"too small to tell gd from sgd by distance: about {needed:.2g} trajectories would do" in str(small)
+    assert f"too small to tell gd from sgd by distance: about {needed:.2g} trajectories would do" in str(
+        small
+    )
     assert 8 < needed < 10_000
     large = verdict_on(toy, step_size=0.01, trajectories=int(needed) * 2)
     assert not large["gd"].compatible

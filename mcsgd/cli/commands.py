@@ -115,11 +115,11 @@ def compare(
 ) -> None:
     """Compare a run's mean endpoint with its flows, again; of a study, all of them."""
     from mcsgd.comparison import check_confidence
-    from mcsgd.storage.studies import load_any
+    from mcsgd.storage.studies import load
     from mcsgd.studies.study import Study
 
     check_confidence(confidence)
-    found = load_any(path)
+    found = load(path)
     if isinstance(found, Study):
         print_study(found, confidence, as_json)
     else:
@@ -136,9 +136,9 @@ def info(
     """Say what is in a run's file, or a study's."""
     from mcsgd.cli import tables
     from mcsgd.rerun import experiment_text
-    from mcsgd.storage.studies import load_any
+    from mcsgd.storage.studies import load
 
-    found = load_any(path)
+    found = load(path)
     if as_toml:
         typer.echo(experiment_text(found), nl=False)
     elif as_json:

@@ -38,14 +38,14 @@ def plot(
     """
     from mcsgd.checks import Checks
     from mcsgd.plots import PICTURES, STUDY_PICTURES, check_picture, save_picture
-    from mcsgd.storage.studies import load_any
+    from mcsgd.storage.studies import load
     from mcsgd.studies.study import Study
 
     checks = Checks()
     if kind is not None:
         checks.choice("kind", kind, {**PICTURES, **STUDY_PICTURES})
         checks.done()
-    found = load_any(path)
+    found = load(path)
     kinds: dict[str, Any] = STUDY_PICTURES if isinstance(found, Study) else PICTURES
     usual = next(iter(kinds))
     chosen = checks.choice("kind", kind or usual, kinds)

@@ -12,7 +12,7 @@ from mcsgd.reports.run_page import run_page
 from mcsgd.reports.study_page import study_page
 from mcsgd.run import Run
 from mcsgd.storage.output import new_file
-from mcsgd.storage.studies import load_any
+from mcsgd.storage.studies import load
 from mcsgd.studies.study import Study
 
 __all__ = ["report"]
@@ -77,7 +77,7 @@ def report(
     check_confidence(confidence)
     empty_figure(1, 1)  # raises where matplotlib is not installed
     name = None if source is None else source.name
-    found = result if isinstance(result, Run | Study) else load_any(result)
+    found = result if isinstance(result, Run | Study) else load(result)
     if isinstance(found, Study):
         page = study_page(found, name, confidence)
     else:
