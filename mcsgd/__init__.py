@@ -50,7 +50,7 @@ _HOMES = {
     "advise": "mcsgd.advisor.advice",
     "control_variate": "mcsgd.correction",
     "report": "mcsgd.reports",
-    "load": "mcsgd.storage.studies",
+    "load": "mcsgd.storage",
     "merge": "mcsgd.storage.merge",
     "verify": "mcsgd.storage.verify",
     "Experiment": "mcsgd.experiment",

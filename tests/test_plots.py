@@ -367,7 +367,7 @@ def test_distances_of_one_trajectory_have_no_interval():
 @pytest.mark.parametrize(
     ("settings", "flows", "message"),
     [
-        ({}, True, "run: must have snapshots of epochs before the last, got none"),
+        ({}, True, "run: must have snapshots of epochs before the last, as "),
         ({"snapshots": [1]}, False, "run: must have a flow that reaches the end of an epoch, got none"),
     ],
 )

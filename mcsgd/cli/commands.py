@@ -115,7 +115,7 @@ def compare(
 ) -> None:
     """Compare a run's mean endpoint with its flows, again; of a study, all of them."""
     from mcsgd.comparison import check_confidence
-    from mcsgd.storage.studies import load
+    from mcsgd.storage import load
     from mcsgd.studies.study import Study
 
     check_confidence(confidence)
@@ -136,7 +136,7 @@ def info(
     """Say what is in a run's file, or a study's."""
     from mcsgd.cli import tables
     from mcsgd.rerun import experiment_text
-    from mcsgd.storage.studies import load
+    from mcsgd.storage import load
 
     found = load(path)
     if as_toml:

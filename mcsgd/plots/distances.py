@@ -84,7 +84,8 @@ def distances_by_epoch(run: Run, confidence: float = 0.95) -> dict[str, dict[int
     cloud = finished_of(run)
     epochs = sorted({*(cloud.settings.snapshots if cloud.kept else ()), cloud.settings.epochs})
     if len(epochs) < 2:
-        raise InputError([("run", "must have snapshots of epochs before the last, got none")])
+        message = "must have snapshots of epochs before the last, as snapshots = [1, 2] keeps them; got none"
+        raise InputError([("run", message)])
     rows = np.unique(np.linspace(0, len(epochs) - 1, MOST_EPOCHS).round().astype(int))
     found = compare_by_epoch(cloud, run.flows.values(), confidence, [epochs[row] for row in rows])
     found = {field: by_epoch for field, by_epoch in found.items() if by_epoch}

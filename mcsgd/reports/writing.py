@@ -11,8 +11,8 @@ from mcsgd.reports.blocks import to_html
 from mcsgd.reports.run_page import run_page
 from mcsgd.reports.study_page import study_page
 from mcsgd.run import Run
+from mcsgd.storage import load
 from mcsgd.storage.output import new_file
-from mcsgd.storage.studies import load
 from mcsgd.studies.study import Study
 
 __all__ = ["report"]
