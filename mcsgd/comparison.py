@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcsgd.checks import Checks
+from mcsgd.comparable import check_comparable
 from mcsgd.display import MOST_NUMBERS, Shown, Table, counted, interval, number, p_value
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
@@ -17,7 +18,6 @@ from mcsgd.statistics import Distance, t_exceeded, t_quantile
 
 __all__ = [
     "Comparison",
-    "check_confidence",
     "compare",
     "coordinate_table",
     "distance_between",
@@ -173,7 +173,8 @@ def compare(
     Raises
     ------
     InputError
-        If `confidence` or `accuracy` is out of range or the flow has another number of parameters.
+        If `confidence` or `accuracy` is out of range, or the flow has another number of parameters or ends
+        at another time.
     DivergedError
         If a trajectory diverged: the mean does not exist. `cloud.finished()` can be compared.
 
@@ -212,24 +213,6 @@ def compare(
         dof=gap.dof,
         message=flow.message,
     )
-
-
-def check_confidence(confidence: float) -> None:
-    """Raise InputError if a confidence is not a probability strictly between 0 and 1."""
-    checks = Checks()
-    checks.number("confidence", confidence, above=0, at_most=1 - 1e-12)
-    checks.done()
-
-
-def check_comparable(cloud: Ensemble, flows: list[Flow], confidence: float) -> None:
-    """Raise InputError if these cannot be compared."""
-    check_confidence(confidence)
-    checks = Checks()
-    for flow in flows:
-        if flow.endpoint.shape != cloud.start.shape:
-            shapes = f"{cloud.start.shape}, got {flow.endpoint.shape}"
-            checks.fail("flow", f"must have an endpoint of the cloud's shape {shapes}")
-    checks.done()
 
 
 def distance_between(

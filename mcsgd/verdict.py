@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from mcsgd.comparable import check_comparable, listed
 from mcsgd.comparison import (
     Comparison,
-    check_comparable,
     compare,
     distance_between,
     distance_table,
@@ -79,13 +79,14 @@ class Verdict(Shown):
         }
 
 
-def judge(cloud: Ensemble, flows: Iterable[Flow], confidence: float = 0.95) -> Verdict:
+def judge(cloud: Ensemble, flows: Iterable[Flow] | Mapping[str, Flow], confidence: float = 0.95) -> Verdict:
     """Compare the mean endpoint with several flows and say which it follows.
 
     Parameters
     ----------
     cloud : Ensemble
-    flows : iterable of Flow
+    flows : iterable of Flow, or mapping
+        A run's `flows`, say.
     confidence : float
         Of each comparison by itself; and that no coordinate of a flow that the mean is on is called off it.
 
@@ -99,7 +100,7 @@ def judge(cloud: Ensemble, flows: Iterable[Flow], confidence: float = 0.95) -> V
     InputError, DivergedError
         As `compare`.
     """
-    flows = list(flows)
+    flows = listed(flows)
     check_comparable(cloud, flows, confidence)
     comparisons = tuple(compare(cloud, flow, confidence) for flow in flows)
     open_flows = [f for f, c in zip(flows, comparisons, strict=True) if c.compatible]

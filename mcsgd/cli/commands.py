@@ -65,7 +65,7 @@ def run(
     Again, it does what is missing: nothing, or more trajectories, or what was left when it was interrupted.
     """
     from mcsgd.cli.options import parse_task, stop_rules
-    from mcsgd.comparison import check_confidence
+    from mcsgd.comparable import check_confidence
     from mcsgd.engines import executor_of
     from mcsgd.experiment import Experiment
     from mcsgd.storage.output import check_run_output
@@ -114,7 +114,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare a run's mean endpoint with its flows, again; of a study, all of them."""
-    from mcsgd.comparison import check_confidence
+    from mcsgd.comparable import check_confidence
     from mcsgd.storage import load
     from mcsgd.studies.study import Study
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mcsgd.comparison import check_confidence
+from mcsgd.comparable import check_confidence
 from mcsgd.plots.files import check_drawing, empty_figure
 from mcsgd.reports.blocks import to_html
 from mcsgd.reports.run_page import run_page

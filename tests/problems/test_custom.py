@@ -21,7 +21,7 @@ BUILT_IN = LogisticRegression(X, Y, 3, L2)
 
 
 def logistic(w, batch, data, out):
-    X, y, l2 = data
+    _, y, l2 = data
     out[:] = l2 * w
     for i in batch:
         z = (X[i] * w).sum()
@@ -33,7 +33,7 @@ def logistic(w, batch, data, out):
 
 def with_absolute_value(w, batch, data, out):
     """Compiles for complex w, and is not analytic in it."""
-    X, y, l2 = data
+    _, y, l2 = data
     for j in range(w.size):
         out[j] = l2 * w[j]
     for i in batch:
@@ -47,7 +47,7 @@ def with_absolute_value(w, batch, data, out):
 
 
 def for_floats_only(w, batch, data, out):
-    X, y, l2 = data
+    _, y, l2 = data
     for j in range(w.size):
         out[j] = l2 * w[j]
     for i in batch:
@@ -60,7 +60,7 @@ def for_floats_only(w, batch, data, out):
 
 
 def loss(w, batch, data):
-    X, y, l2 = data
+    _, y, l2 = data
     total = 0.0
     for i in batch:
         z, penalty = 0.0, 0.0
@@ -286,6 +286,49 @@ def divides_by_b(w, batch, data, out):
 def test_gradient_that_is_wrong_on_the_smaller_last_batch():
     with pytest.warns(McsgdWarning, match="does not agree with loss on batch 3"):
         make(divides_by_b, loss=loss)
+
+
+def summed(w, batch, data, out):
+    for_floats_only_compiled(w, batch, data, out)
+    for j in range(w.size):
+        out[j] *= -5
+
+
+def test_a_gradient_that_is_off_by_a_factor():
+    """And it is said once, not of each batch."""
+    with pytest.warns(McsgdWarning, match="it is -5 times the loss's") as caught:
+        make(summed, loss=loss)
+    assert len(caught) == 1
+
+
+def beyond_out(w, batch, data, out):
+    out[:] = 0.0
+    for i in batch:
+        out[3] += w[0] * i
+
+
+def beyond_the_data(w, batch, data, out):
+    _, y, l2 = data
+    for j in range(w.size):
+        out[j] = w[j] * l2
+    for i in batch:
+        out[0] += y[i + 1]
+
+
+@pytest.mark.parametrize(
+    ("gradient", "index"), [(beyond_out, "index 3 is out of"), (beyond_the_data, "index 11 is out of")]
+)
+def test_an_index_out_of_bounds(gradient, index):
+    """In the first batch, and in the last alone."""
+    with pytest.raises(InputError, match=f"gradient: must index within its arrays, got: {index} bounds"):
+        make(gradient)
+
+
+def test_no_data_are_an_empty_tuple():
+    with pytest.raises(
+        InputError, match="data: must be a tuple of at least one array or number, got an empty"
+    ):
+        Custom(adds_to_out, (), 3, 11, 3)
 
 
 def adds_to_out(w, batch, data, out):
