@@ -21,7 +21,7 @@ BUILT_IN = LogisticRegression(X, Y, 3, L2)
 
 
 def logistic(w, batch, data, out):
-    _, y, l2 = data
+    X, y, l2 = data
     out[:] = l2 * w
     for i in batch:
         z = (X[i] * w).sum()
@@ -33,7 +33,7 @@ def logistic(w, batch, data, out):
 
 def with_absolute_value(w, batch, data, out):
     """Compiles for complex w, and is not analytic in it."""
-    _, y, l2 = data
+    X, y, l2 = data
     for j in range(w.size):
         out[j] = l2 * w[j]
     for i in batch:
@@ -47,7 +47,7 @@ def with_absolute_value(w, batch, data, out):
 
 
 def for_floats_only(w, batch, data, out):
-    _, y, l2 = data
+    X, y, l2 = data
     for j in range(w.size):
         out[j] = l2 * w[j]
     for i in batch:
@@ -60,7 +60,7 @@ def for_floats_only(w, batch, data, out):
 
 
 def loss(w, batch, data):
-    _, y, l2 = data
+    X, y, l2 = data
     total = 0.0
     for i in batch:
         z, penalty = 0.0, 0.0
