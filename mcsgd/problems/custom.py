@@ -73,7 +73,7 @@ class Custom(Problem):
     Over fixed batches, one call of the gradient steps eight trajectories, several times as fast, where
     its code allows (`at_once` tells): arithmetic and functions of numbers and of arrays in one dimension, no
     decision (``if``, ``while``) by what depends on `w`; ``np.where``, ``max`` and ``min`` choose without.
-    So are few trajectories, for their bits must be those of many.
+    Few trajectories are stepped in the same way, so that their bits are those of many.
 
     Parameters
     ----------
