@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 import mcsgd
@@ -60,9 +59,3 @@ def test_things_in_the_wrong_place(toy, cloud, flow):
     ):
         with pytest.raises(InputError, match=f"^{message}"):
             call()
-
-
-def test_labels_that_are_true_or_false():
-    X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 1, 0, 1, 0])
-    one, other = (mcsgd.problems.LogisticRegression(X, labels, batch_size=2) for labels in (y, y == 1))
-    assert one.digest() == other.digest()

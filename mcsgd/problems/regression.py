@@ -90,7 +90,7 @@ class LogisticRegression(GeneralizedLinear):
     ----------
     X : (N, d)
     y : (N,)
-        Labels 0 and 1, or False and True.
+        Labels 0 and 1.
     batch_size : int
         B; if it does not divide N, the last batch is smaller (see `Problem`).
     l2 : float
@@ -107,8 +107,6 @@ class LogisticRegression(GeneralizedLinear):
     def __init__(self, X: ArrayLike, y: ArrayLike, batch_size: int, l2: float = 0.0) -> None:
         checks = Checks()
         inputs = checks.array("X", X, (None, None), "one example a row")
-        if getattr(y, "dtype", None) == np.bool_:
-            y = np.asarray(y, float)
         targets = checks.array("y", y, (checks.length("X", inputs) or None,), "one label for each row of X")
         if not np.isin(targets, (0.0, 1.0)).all():
             checks.fail("y", f"must hold the labels 0 and 1, got {targets[~np.isin(targets, (0, 1))][0]:g}")

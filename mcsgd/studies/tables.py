@@ -56,7 +56,7 @@ def about_means(study: Study) -> str:
         return "all means are exact"
     few, many = counts[counts > 0].min(), counts.max()
     over = f"over {few if few == many else f'{few} to {many}'} trajectories each"
-    return f"{exact} of {counts.size} means are exact, the others {over}" if exact else f"all means {over}"
+    return f"{exact} of {counts.size} means are exact, the others {over}" if exact else f"means are {over}"
 
 
 def studied_table(study: Study) -> Table:

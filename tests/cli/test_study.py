@@ -55,7 +55,7 @@ def test_monte_carlo_shows_progress_and_what_is_left_out(command, monkeypatch):
     monkeypatch.setattr("mcsgd.progress.EVERY", 0.0)
     result = command(more=LADDER + "exact = false")
     assert "mcsgd: 100 %, 0 s left" in result.stderr
-    assert "all means over 200 trajectories each" in result.stdout
+    assert "means are over 200 trajectories each" in result.stdout
     assert "below two standard errors" in result.stdout
     assert "would be needed, or design reversed-pairs" in result.stdout
 
@@ -154,7 +154,7 @@ def test_without_a_ladder_there_are_distances(command):
     lines = command("-q", more=more).stdout.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["sampling", "random-order", "with-replacement"]
     assert lines[3].split()[-4] == "-"  # sgd's field is not that of with-replacement
-    assert lines[-1] == "all means over 200 trajectories each"
+    assert lines[-1] == "means are over 200 trajectories each"
 
 
 @pytest.mark.parametrize(
