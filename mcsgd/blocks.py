@@ -28,7 +28,7 @@ from mcsgd.rows import Rows
 from mcsgd.schemes import RESHUFFLED
 from mcsgd.settings import Settings
 
-__all__ = ["Blocks"]
+__all__ = ["Blocks", "plan_of"]
 
 CACHE_OF_LANES = 2**17
 """Bytes of states and orders worked on at once where lanes are trajectories: none need meet at a batch."""
@@ -119,9 +119,10 @@ class _Block:
     """Of the trajectories of this room."""
 
 
-def _plan(
+def plan_of(
     problem: Problem, start: Array, settings: Settings, stepper: Stepper, stop: NDArray[np.int64]
 ) -> Plan:
+    """Return what `mcsgd.kernels.trajectory.run_block` is told; `stop` (1,) ends the blocks from outside."""
     return Plan(
         start=np.array(start),
         step_sizes=settings.step_sizes,
@@ -175,7 +176,7 @@ def _compile(
 ) -> Callable[..., None]:
     """Return run(first, endpoints, snapshots, paths, status), compiled for this problem's data."""
     stepper = _stepper(problem, settings)
-    plan = _plan(problem, start, settings, stepper, stop)
+    plan = plan_of(problem, start, settings, stepper, stop)
     index, data_type, plan_type = types.int64, numba.typeof(stepper.data), numba.typeof(plan)
     gradient = stepper.gradient or problem.pointer("gradient")
     draw = pointer_to(scheme_of(settings), index, index, index, types.boolean, TABLE, TABLE, TABLE)

@@ -17,7 +17,7 @@ __all__ = [
     "Sampling",
 ]
 
-STREAM_VERSION = 2
+STREAM_VERSION = 3
 """Of the random stream that orders are drawn from (`mcsgd.kernels.draws`); a change of any order changes
 it."""
 

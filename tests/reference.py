@@ -78,7 +78,7 @@ def random_words(seed, stream, epoch):
 
 
 def permutation(seed, stream, epoch, size):
-    """Fisher and Yates's shuffle of 0, ..., size - 1, with draws in mixed radix."""
+    """Fisher and Yates's shuffle of 0, ..., size - 1, with draws in mixed radix; of many, inside out."""
     if size <= 13:  # two streams share a block
         words = random_words(seed, 8 * (stream // 16) + stream % 8, epoch)
         if stream // 8 % 2:
@@ -87,7 +87,7 @@ def permutation(seed, stream, epoch, size):
         words = random_words(seed, stream, epoch)
     word, used = next(words), 1
     items = list(range(size))
-    for last in range(size - 1, 0, -1):
+    for last in range(1, size) if size > 16 else range(size - 1, 0, -1):
         if used * (last + 1) > 2**33:
             word, used = next(words), 1
         used *= last + 1

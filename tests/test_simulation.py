@@ -96,12 +96,12 @@ def test_adam_against_plain_reference(problem):
 
 
 @pytest.mark.parametrize("batches", [15, 16, 17, 70])
-@pytest.mark.parametrize("kind", ["toy", "quadratic", "linear"])
-def test_lanes_with_few_and_many_batches(kind, batches):
+@pytest.mark.parametrize(("kind", "d"), [("toy", 2), ("quadratic", 1), ("quadratic", 3), ("linear", 7)])
+def test_lanes_with_few_and_many_batches(kind, d, batches):
     """Numbers of up to 16 batches are looked up in registers, else gathered."""
     rng = np.random.default_rng(3)
     N = 2 * batches - 1  # the last batch is smaller
-    A, c = rng.normal(size=(N, 3, 3)), rng.normal(size=(N, 3))
+    A, c = rng.normal(size=(N, d, d)), rng.normal(size=(N, d))
     problem = {
         "toy": lambda: ScalarFactorization(rng.normal(size=N), rng.normal(size=N), 2),
         "quadratic": lambda: Quadratic(A @ A.transpose(0, 2, 1), c, 2),

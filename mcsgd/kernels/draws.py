@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcsgd.kernels.gathering import displace, gather
 from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.philox import random_words
-from mcsgd.kernels.simd import LANES, counting, gather, load, scatter, splat, store
+from mcsgd.kernels.simd import LANES, counting, splat, store
 
 # Whenever the same (seed, trajectory, epoch) would give another order, mcsgd.schemes.STREAM_VERSION changes.
 MASK, SHIFT = 0xFFFFFFFF, 32
@@ -123,7 +124,7 @@ def shuffle_packed(seed, stream, epoch, size, orders, column, step):
 
 @jit
 def shuffle(seed, stream, epoch, size, orders, column, step):
-    """Draw uniformly random permutations of 0, 1, ..., size - 1 (Fisher-Yates), for GROUP streams.
+    """Draw uniformly random permutations of 0, 1, ..., size - 1 (Fisher and Yates), for GROUP streams.
 
     Item i of the permutation of stream + lane goes to orders[i step + column + lane].
     """
@@ -135,19 +136,17 @@ def shuffle(seed, stream, epoch, size, orders, column, step):
 
 @jit
 def shuffle_long(seed, stream, epoch, size, orders, column, step):
-    """`shuffle` of any size: in memory, in a table (size, GROUP) that stays in the first cache.
+    """`shuffle` of any size: inside out, for that needs no numbers to begin with, and no memory but `orders`.
 
-    What is picked is final, so it goes to `orders` at once, and the last number fills its place. All is
-    read before anything is written: reads wait for scattered writes.
+    Number i goes to a place up to i, and what stood there goes to place i.
     """
-    table = np.empty(size * GROUP, np.int64)
-    for i in range(size):
-        store(table, i * GROUP, splat(i))
-        store(table, i * GROUP + LANES, splat(i))
+    flat = orders.reshape(-1)
+    store(flat, column, splat(0))
+    store(flat, column + LANES, splat(0))
     words, spares = random_words(seed, splat(stream) + counting(), epoch, 0)
     more_words, more_spares = random_words(seed, splat(stream + LANES) + counting(), epoch, 0)
     block, has_spare, used = 0, True, 1
-    for last in range(size - 1, 0, -1):
+    for last in range(1, size):
         bound = last + 1
         if used * bound > WORD_CAPACITY:
             used = 1
@@ -161,18 +160,8 @@ def shuffle_long(seed, stream, epoch, size, orders, column, step):
         used *= bound
         pick, words = digit(words, bound)
         more_pick, more_words = digit(more_words, bound)
-        there, more_there = (
-            (pick << splat(LOG_GROUP)) + counting(),
-            (more_pick << splat(LOG_GROUP)) + counting(),
-        )
-        picked, more_picked = gather(table, 0, there), gather(table, LANES, more_there)
-        moved, more_moved = load(table, last * GROUP), load(table, last * GROUP + LANES)
-        scatter(table, 0, there, moved)
-        scatter(table, LANES, more_there, more_moved)
-        store(orders, last * step + column, picked)
-        store(orders, last * step + column + LANES, more_picked)
-    store(orders, column, load(table, 0))
-    store(orders, column + LANES, load(table, LANES))
+        displace(flat, column, step, pick, last)
+        displace(flat, column + LANES, step, more_pick, last)
 
 
 @jit

@@ -45,7 +45,7 @@ def call(builder, name, result, arguments):
 
 def shuffle(builder, a, b, places):
     """Return the lanes at these places of a and b behind each other."""
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, LANES), list(places)))
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(places)), list(places)))
 
 
 def carried_loop(builder, count, values, advance):

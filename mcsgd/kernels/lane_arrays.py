@@ -54,26 +54,31 @@ def lane_array(size):
     return as_lanes(np.empty(size * LANES))
 
 
+def extent(x):
+    """Return an array's size, and 1 of a number."""
+
+
+@overload(extent)
+def _extent(x):
+    return (lambda x: 1) if is_number(x) else (lambda x: x.size)
+
+
+def element(x, j):
+    """Return an array's element j, or its only one; a number itself."""
+
+
+@overload(element)
+def _element(x, j):
+    return (lambda x, j: x) if is_number(x) else (lambda x, j: x[j if x.size > 1 else 0])
+
+
 @jit
 def common_size(a, b):
     """Return the size of arrays of the same size, or of which one has a single element."""
-    if a.size != b.size and a.size != 1 and b.size != 1:
+    sizes = extent(a), extent(b)
+    if sizes[0] != sizes[1] and sizes[0] != 1 and sizes[1] != 1:
         raise ValueError("arrays of different sizes")
-    return b.size if a.size == 1 else a.size
-
-
-@jit
-def same_size(a, b):
-    """Return the size of arrays of the same size."""
-    if a.size != b.size:
-        raise ValueError("arrays of different sizes")
-    return a.size
-
-
-@jit
-def stride(a):
-    """Return how far it is to the next element to be taken: a single one is taken again and again."""
-    return 0 if a.size == 1 else 1
+    return sizes[1] if sizes[0] == 1 else sizes[0]
 
 
 def _is_array(x):
@@ -95,58 +100,29 @@ def _add_operator(operation, in_place):
 
     @overload(operation)
     def new(a, b):
-        if not _mixed_arrays(a, b):
-            return None
-        if is_number(a):
+        def run(a, b):
+            out = lane_array(common_size(a, b))
+            for j in range(out.size):
+                out[j] = operation(element(a, j), element(b, j))
+            return out
 
-            def run(a, b):
-                out = lane_array(b.size)
-                for j in range(b.size):
-                    out[j] = operation(a, b[j])
-                return out
-
-        elif is_number(b):
-
-            def run(a, b):
-                out = lane_array(a.size)
-                for j in range(a.size):
-                    out[j] = operation(a[j], b)
-                return out
-
-        else:
-
-            def run(a, b):
-                out, step_a, step_b = lane_array(common_size(a, b)), stride(a), stride(b)
-                for j in range(out.size):
-                    out[j] = operation(a[j * step_a], b[j * step_b])
-                return out
-
-        return run
+        return run if _mixed_arrays(a, b) else None
 
     @overload(in_place, target="cpu")
     def same(a, b):
-        if not (_is_array(a) and a.dtype == F8 and _mixed_arrays(a, b)):
-            return None
-        if is_number(b):
-
-            def run(a, b):
+        def run(a, b):
+            if common_size(a, b) != a.size:
+                raise ValueError("arrays of different sizes")
+            if extent(b) == 1:
+                only = element(b, 0)  # which may be about to change
                 for j in range(a.size):
-                    a[j] = operation(a[j], b)
-                return a
+                    a[j] = operation(a[j], only)
+            else:
+                for j in range(a.size):
+                    a[j] = operation(a[j], element(b, j))
+            return a
 
-        else:
-
-            def run(a, b):
-                if b.size == 1:
-                    single = b[0]
-                    for j in range(a.size):
-                        a[j] = operation(a[j], single)
-                else:
-                    for j in range(same_size(a, b)):
-                        a[j] = operation(a[j], b[j])
-                return a
-
-        return run
+        return run if _is_array(a) and a.dtype == F8 and _mixed_arrays(a, b) else None
 
 
 for _operation, _in_place in (
@@ -154,39 +130,9 @@ for _operation, _in_place in (
     (operator.sub, operator.isub),
     (operator.mul, operator.imul),
     (operator.truediv, operator.itruediv),
+    (operator.pow, operator.ipow),
 ):
     _add_operator(_operation, _in_place)
-
-
-def _is_power(a, n):
-    return _is_array(a) and a.dtype == F8 and isinstance(n, types.Integer | types.Float)
-
-
-@overload(operator.pow)
-def _power(a, n):
-    if not _is_power(a, n):
-        return None
-
-    def run(a, n):
-        out = np.empty_like(a)
-        for j in range(a.size):
-            out[j] = a[j] ** n
-        return out
-
-    return run
-
-
-@overload(operator.ipow, target="cpu")
-def _power_in_place(a, n):
-    if not _is_power(a, n):
-        return None
-
-    def run(a, n):
-        for j in range(a.size):
-            a[j] = a[j] ** n
-        return a
-
-    return run
 
 
 def _dot(a, b):
@@ -195,7 +141,9 @@ def _dot(a, b):
 
     def run(a, b):
         total = splat(0.0)
-        for j in range(same_size(a, b)):
+        if a.size != b.size:
+            raise ValueError("arrays of different sizes")
+        for j in range(a.size):
             total += a[j] * b[j]
         return total
 

@@ -27,15 +27,13 @@ __all__ = [
     "counting",
     "every",
     "fma",
-    "gather",
     "load",
-    "lookup",
     "magnitude",
-    "scatter",
     "select",
     "splat",
     "store",
     "total",
+    "totals",
     "transpose",
 ]
 
@@ -43,7 +41,7 @@ __all__ = [
 # Functions ------------------------------------------------------------------------------------
 
 
-def _lanes_of(array):
+def lanes_of(array):
     """Return the vector type for an array's elements."""
     if isinstance(array, types.Array) and array.layout == "C":
         return {types.float64: F8, types.int64: I8, types.uint64: I8}.get(array.dtype)
@@ -53,7 +51,7 @@ def _lanes_of(array):
 @intrinsic
 def load(typing_context, array, offset):
     """Return the eight elements from `offset` on."""
-    lanes = _lanes_of(array)
+    lanes = lanes_of(array)
     if lanes is None:
         return None
 
@@ -67,7 +65,7 @@ def load(typing_context, array, offset):
 @intrinsic
 def store(typing_context, array, offset, values):
     """Write eight elements from `offset` on."""
-    lanes = _lanes_of(array)
+    lanes = lanes_of(array)
     if lanes is None or lanes != values:
         return None
 
@@ -147,73 +145,6 @@ def every(typing_context, mask):
     return types.boolean(MASK), build
 
 
-def _lane_pointers(context, builder, lanes, array, place):
-    """Return pointers to array[first + index], lane by lane; place = (array's value, first, index)."""
-    data, first, index = place
-    start = element_pointer(context, builder, array, data, first, lanes.llvm.element)
-    offsets = builder.mul(index, splat_value(builder, INT64(8)))
-    addresses = builder.add(splat_value(builder, builder.ptrtoint(start, INT64)), offsets)
-    return builder.inttoptr(addresses, ir.VectorType(lanes.llvm.element.as_pointer(), LANES))
-
-
-EVERYWHERE = ir.Constant(MASK.llvm, [ir.Constant(ir.IntType(1), 1)] * LANES)
-
-
-@intrinsic
-def gather(typing_context, array, offset, index):
-    """Return array[offset + index] lane by lane."""
-    lanes = _lanes_of(array)
-    if lanes is None or index != I8:
-        return None
-
-    def build(context, builder, sig, args):
-        pointers = _lane_pointers(context, builder, lanes, array, args)
-        kind = "f64" if lanes == F8 else "i64"
-        nothing = ir.Constant(lanes.llvm, ir.Undefined)
-        arguments = [pointers, INT32(8), EVERYWHERE, nothing]
-        return call(builder, f"llvm.masked.gather.v8{kind}.v8p0", lanes.llvm, arguments)
-
-    return lanes(array, types.intp, I8), build
-
-
-@intrinsic
-def scatter(typing_context, array, offset, index, values):
-    """Write array[offset + index] lane by lane; of equal places, the last lane's value stays."""
-    lanes = _lanes_of(array)
-    if lanes is None or lanes != values or index != I8:
-        return None
-
-    def build(context, builder, sig, args):
-        *place, vector = args
-        pointers = _lane_pointers(context, builder, lanes, array, place)
-        kind = "f64" if lanes == F8 else "i64"
-        arguments = [vector, pointers, INT32(8), EVERYWHERE]
-        call(builder, f"llvm.masked.scatter.v8{kind}.v8p0", ir.VoidType(), arguments)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, I8, values), build
-
-
-@intrinsic
-def lookup(typing_context, table, offset, index):
-    """Return table[offset + index] lane by lane, 0 <= index < 16: from registers where there is AVX-512."""
-    if _lanes_of(table) != F8 or index != I8:
-        return None
-
-    def build(context, builder, sig, args):
-        data, first, places = args
-        if "+avx512f" not in context.codegen().magic_tuple()[2]:
-            pointers = _lane_pointers(context, builder, F8, table, args)
-            arguments = [pointers, INT32(8), EVERYWHERE, ir.Constant(F8.llvm, ir.Undefined)]
-            return call(builder, "llvm.masked.gather.v8f64.v8p0", F8.llvm, arguments)
-        low = element_pointer(context, builder, table, data, first, F8.llvm)
-        high = builder.gep(low, [INT64(1)])
-        low, high = builder.load(low, align=8), builder.load(high, align=8)
-        return call(builder, "llvm.x86.avx512.vpermi2var.pd.512", F8.llvm, [low, places, high])
-
-    return F8(table, types.intp, I8), build
-
-
 @intrinsic
 def total(typing_context, a):
     """Return the sum of the lanes: ((0+4)+(2+6)) + ((1+5)+(3+7))."""
@@ -231,9 +162,45 @@ def total(typing_context, a):
 
 
 @intrinsic
+def totals(typing_context, a, b, c, d, e, f, g, h):
+    """Return the sums of the lanes of eight vectors, each as `total` takes it."""
+    rows = (a, b, c, d, e, f, g, h)
+    if any(row != F8 for row in rows):
+        return None
+
+    def build(context, builder, sig, args):
+        rows = [args[i] for i in (0, 4, 2, 6, 1, 5, 3, 7)]
+        for distance in (4, 2, 1):  # add the halves of both of a pair, that of the first to the low lanes
+            half = range(LANES)
+            low = [i + i // distance * distance for i in half]
+            rows = [
+                builder.fadd(shuffle(builder, x, y, low), shuffle(builder, x, y, [i + distance for i in low]))
+                for x, y in zip(rows[: len(rows) // 2], rows[len(rows) // 2 :], strict=True)
+            ]
+        return rows[0]
+
+    return F8(*rows), build
+
+
+def transposed(builder, rows):
+    """Return the columns of eight vectors."""
+    rows = list(rows)
+    for distance in (1, 2, 4):  # exchange the off-diagonal blocks of this size
+        low = [i % (2 * distance) < distance for i in range(LANES)]
+        take_a = [i if low[i] else LANES + i - distance for i in range(LANES)]
+        take_b = [i + distance if low[i] else LANES + i for i in range(LANES)]
+        for i in range(LANES):
+            if low[i]:
+                a, b = rows[i], rows[i + distance]
+                rows[i] = shuffle(builder, a, b, take_a)
+                rows[i + distance] = shuffle(builder, a, b, take_b)
+    return rows
+
+
+@intrinsic
 def transpose(typing_context, source, start, step, target, at, target_step):
     """Transpose eight rows of eight: target[at + j target_step + i] = source[start + i step + j]."""
-    if _lanes_of(source) != F8 or _lanes_of(target) != F8:
+    if lanes_of(source) != F8 or lanes_of(target) != F8:
         return None
 
     def build(context, builder, sig, args):
@@ -243,15 +210,7 @@ def transpose(typing_context, source, start, step, target, at, target_step):
         for i in range(LANES):
             place = builder.gep(first, [builder.mul(step_, INT64(i))])
             rows.append(builder.load(builder.bitcast(place, F8.llvm.as_pointer()), align=8))
-        for distance in (1, 2, 4):  # exchange the off-diagonal blocks of this size
-            low = [i % (2 * distance) < distance for i in range(LANES)]
-            take_a = [i if low[i] else LANES + i - distance for i in range(LANES)]
-            take_b = [i + distance if low[i] else LANES + i for i in range(LANES)]
-            for i in range(LANES):
-                if low[i]:
-                    a, b = rows[i], rows[i + distance]
-                    rows[i] = shuffle(builder, a, b, take_a)
-                    rows[i + distance] = shuffle(builder, a, b, take_b)
+        rows = transposed(builder, rows)
         first = element_pointer(context, builder, target, target_, at_, DOUBLE)
         for j in range(LANES):
             place = builder.gep(first, [builder.mul(target_step_, INT64(j))])

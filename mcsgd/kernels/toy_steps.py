@@ -6,40 +6,47 @@ the next, in registers; with few batches, their numbers are in registers too.
 
 from __future__ import annotations
 
+from mcsgd.kernels.gathering import collect, gather_pairs, lookup
 from mcsgd.kernels.jit import inline, jit
 from mcsgd.kernels.products import aligned
-from mcsgd.kernels.simd import LANES, fma, gather, load, lookup, splat, store
+from mcsgd.kernels.simd import LANES, fma, load, splat, store
 
 MOST_LOOKED_UP = 16
 GROUP = 2 * LANES
 
 
 @inline
-def factorization_step(a, b, curvature, slope, eps):
-    """Step a b x: the batch's mean slope in p = a b is curvature p - slope."""
+def factorization_step(a, b, numbers, eps):
+    """Step a b x: the batch's mean slope in p = a b is curvature p - slope; numbers = (curvature, slope)."""
+    curvature, slope = numbers
     pull = fma(a * b, curvature, -slope)
     return fma(-pull, eps * b, a), fma(-pull, eps * a, b)  # eps first: it does not wait for the pull
 
 
+@inline
+def look_up_pairs(table, index, at):
+    """Return the two rows' numbers of up to 16 batches."""
+    k = load(index, at)
+    return lookup(table, 0, k), lookup(table, table.shape[1], k)
+
+
 @jit
 def factorization(gradient, data, state, visits, rows, step_size, shape):
-    """Step a b x; data = (table,) with rows of curvatures and slopes by batch, at least 16 numbers long."""
+    """Step a b x; data = (table,): curvature and slope of each batch, (m, 2), of few batches (2, 16)."""
     (table,) = data
-    slopes, looked_up = table.shape[1], shape.batches <= MOST_LOOKED_UP
+    few = shape.batches <= MOST_LOOKED_UP
     width, end, eps = visits.shape[1], visits.size, splat(step_size)
     for t in range(0, width, GROUP):
         a, b = load(state, t), load(state, width + t)
         c, d = load(state, t + LANES), load(state, width + t + LANES)
-        if looked_up:
+        if few:
             for at in range(t, end, width):
-                k, n = load(visits, at), load(visits, at + LANES)
-                a, b = factorization_step(a, b, lookup(table, 0, k), lookup(table, slopes, k), eps)
-                c, d = factorization_step(c, d, lookup(table, 0, n), lookup(table, slopes, n), eps)
+                a, b = factorization_step(a, b, look_up_pairs(table, visits, at), eps)
+                c, d = factorization_step(c, d, look_up_pairs(table, visits, at + LANES), eps)
         else:
             for at in range(t, end, width):
-                k, n = load(visits, at), load(visits, at + LANES)
-                a, b = factorization_step(a, b, gather(table, 0, k), gather(table, slopes, k), eps)
-                c, d = factorization_step(c, d, gather(table, 0, n), gather(table, slopes, n), eps)
+                a, b = factorization_step(a, b, gather_pairs(table, visits, at), eps)
+                c, d = factorization_step(c, d, gather_pairs(table, visits, at + LANES), eps)
         store(state, t, a)
         store(state, width + t, b)
         store(state, t + LANES, c)
@@ -47,38 +54,45 @@ def factorization(gradient, data, state, visits, rows, step_size, shape):
 
 
 @inline
-def affine_step(table, batches, stride, d, state, t, width, k, eps, slopes):
-    """Step eight trajectories at the batches k; `slopes` (d, LANES) is work space."""
+def affine_number(table, few, stride, j, k, numbers):
+    """Return number j of the batches k: of few from registers, else from what was collected."""
+    return lookup(table, j * stride, k) if few else load(numbers, j * LANES)
+
+
+@inline
+def affine_step(table, few, stride, d, state, t, width, visits, at, eps, work):
+    """Step eight trajectories, t and so on, on the batches visits[at] and so on."""
+    numbers, slopes = work
+    k = load(visits, at)
+    if not few:
+        for j in range(0, stride, LANES):
+            collect(table, stride, j, visits, at, numbers, j * LANES)
     for i in range(d):
-        row = i * (d + 1) * stride
-        if batches <= MOST_LOOKED_UP:
-            total = lookup(table, row + d * stride, k)
-            for j in range(d):
-                total = fma(lookup(table, row + j * stride, k), load(state, j * width + t), total)
-        else:
-            total = gather(table, row + d * stride, k)
-            for j in range(d):
-                total = fma(gather(table, row + j * stride, k), load(state, j * width + t), total)
+        row = i * (d + 1)
+        total = affine_number(table, few, stride, row + d, k, numbers)
+        for j in range(d):
+            number = affine_number(table, few, stride, row + j, k, numbers)
+            total = fma(number, load(state, j * width + t), total)
         store(slopes, i * LANES, total)
     for i in range(d):
-        at = i * width + t
-        store(state, at, fma(-eps, load(slopes, i * LANES), load(state, at)))
+        here = i * width + t
+        store(state, here, fma(-eps, load(slopes, i * LANES), load(state, here)))
 
 
 @jit
 def affine(gradient, data, state, visits, rows, step_size, shape):
     """Step w - eps (H_k w - b_k).
 
-    The data is (table,) with rows as long as for `factorization`: H_k[i, 0], ..., H_k[i, d - 1], -b_k[i] for
-    each i in turn.
+    The data is (table,): H_k[i, 0], ..., H_k[i, d - 1], -b_k[i] for each i in turn, a row of whole vectors
+    for each batch; of few batches (d (d + 1), 16).
     """
     (table,) = data
-    d, width, stride = shape.parameters, visits.shape[1], table.shape[1]
-    flat, numbers, eps = visits.reshape(-1), table.reshape(-1), splat(step_size)
-    slopes, more_slopes = aligned(d * LANES), aligned(d * LANES)
+    d, width, stride, few = shape.parameters, visits.shape[1], table.shape[1], shape.batches <= MOST_LOOKED_UP
+    flat, table_, eps = visits.reshape(-1), table.reshape(-1), splat(step_size)
+    size = 0 if few else stride
+    work = aligned(size * LANES), aligned(d * LANES)
+    more_work = aligned(size * LANES), aligned(d * LANES)
     for t in range(0, width, GROUP):
-        more = t + LANES
-        for at in range(0, len(visits) * width, width):
-            k, n = load(flat, at + t), load(flat, at + more)
-            affine_step(numbers, shape.batches, stride, d, state, t, width, k, eps, slopes)
-            affine_step(numbers, shape.batches, stride, d, state, more, width, n, eps, more_slopes)
+        for at in range(t, visits.size, width):
+            affine_step(table_, few, stride, d, state, t, width, flat, at, eps, work)
+            affine_step(table_, few, stride, d, state, t + LANES, width, flat, at + LANES, eps, more_work)

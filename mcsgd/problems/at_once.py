@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from mcsgd.kernels.emit import LANES
 
-__all__ = ["eight_at_once"]
+__all__ = ["gradient_of_eight"]
 
 Array = NDArray[np.float64]
 
 
-def eight_at_once(
+def gradient_of_eight(
     gradient: Any, data: tuple[Any, ...], batches: Iterable[NDArray[np.int64]], near: Array
 ) -> Any | None:
     """Return a compiled gradient of eight trajectories, see `mcsgd.kernels.across`.

@@ -19,7 +19,7 @@ from mcsgd.kernels import steps
 from mcsgd.kernels.emit import LANES
 from mcsgd.kernels.jit import INDICES, VECTOR, user_jit
 from mcsgd.kernels.pointers import pointer_to
-from mcsgd.problems.at_once import eight_at_once
+from mcsgd.problems.at_once import gradient_of_eight
 from mcsgd.problems.base import Array, Batch, Kernels, Problem
 from mcsgd.problems.custom_checks import check_fills, check_gradient, check_indices
 from mcsgd.problems.differences import central_difference
@@ -201,7 +201,7 @@ class Custom(Problem):
     def _across(self) -> Any | None:
         """The gradient of eight trajectories at once, if it can be had."""
         batches = [self._rows(k)[0] for k in {0, self.batches - 1}]
-        return eight_at_once(self.kernels.gradient, self.data, batches, self._near)
+        return gradient_of_eight(self.kernels.gradient, self.data, batches, self._near)
 
     # Derivatives from the gradient ------------------------------------------------------------
 

@@ -9,12 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
 from mcsgd.kernels import glm, glm_steps, softmax, softmax_steps
-from mcsgd.kernels.toy_steps import MOST_LOOKED_UP
 from mcsgd.problems.base import Array, Kernels, Problem
 from mcsgd.problems.stepper import Stepper, affine_stepper, batch_means, packed_data, padded_to
 
-MOST_BY_LANES, MOST_BY_LANES_OF_FEW = 6, 10
-"""Parameters up to which Hessians of batches are cheaper than products with their examples (measured)."""
+MOST_BY_HESSIANS = 14
+"""Parameters up to which a step by the batch's Hessian may be cheaper than one by its examples."""
 
 
 def check_labels(checks: Checks, y: Any, examples: int) -> NDArray[np.int64]:
@@ -75,8 +74,9 @@ class LinearRegression(GeneralizedLinear):
 
     def stepper(self, reshuffled: bool) -> Stepper:
         """Return the step kernel; see `Problem.stepper`."""
-        d, few_batches = self.parameters, self.batches <= MOST_LOOKED_UP
-        if reshuffled or d > (MOST_BY_LANES_OF_FEW if few_batches else MOST_BY_LANES):
+        d = self.parameters
+        cheaper = d <= MOST_BY_HESSIANS and d * (d + 1) <= 2 * self.batch_size + 60  # measured
+        if reshuffled or not cheaper:
             return super().stepper(reshuffled)
         X, y, l2, _ = self.data
         hessians = batch_means(X[:, :, None] * X[:, None, :], self.batch_size) + l2 * np.eye(d)

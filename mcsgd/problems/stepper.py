@@ -91,17 +91,27 @@ def batch_means(values: Array, batch_size: int) -> Array:
     return np.asarray(np.add.reduceat(values, starts, axis=0) / sizes)
 
 
-def lane_table(numbers: Array) -> Array:
-    """Return numbers (m, p) as a row for each of the p, long enough to be looked up in registers."""
-    table = aligned_zeros(numbers.shape[1], max(padded_to(len(numbers)), toy_steps.MOST_LOOKED_UP))
-    table[:, : len(numbers)] = numbers.T
+def number_table(numbers: Array, width: int) -> Array:
+    """Return numbers (m, p) of batches as the kernels of `mcsgd.kernels.toy_steps` take them.
+
+    Of few batches (p, 16): a row for each number, to be looked up in registers. Of more (m, width): a row for
+    each batch, filled up with zeros.
+    """
+    m, p = numbers.shape
+    if m <= toy_steps.MOST_LOOKED_UP:
+        table = aligned_zeros(p, toy_steps.MOST_LOOKED_UP)
+        table[:, :m] = numbers.T
+    else:
+        table = aligned_zeros(m, width)
+        table[:, :p] = numbers
     return table
 
 
 def affine_stepper(hessians: Array, pulls: Array) -> Stepper:
     """Return the stepper of batches with the gradient H_k w - b_k: H (m, d, d), b (m, d)."""
     m, d = pulls.shape
-    table = lane_table(np.concatenate([hessians, -pulls[:, :, None]], axis=2).reshape(m, -1))
+    numbers = np.concatenate([hessians, -pulls[:, :, None]], axis=2).reshape(m, -1)
+    table = number_table(numbers, padded_to(d * (d + 1)))
     return Stepper(toy_steps.affine, (table,), d, np.arange(d), by_lanes=True)
 
 

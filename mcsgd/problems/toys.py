@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike
 from mcsgd.checks import Checks
 from mcsgd.kernels import toy_steps, toys
 from mcsgd.problems.base import Kernels, Problem
-from mcsgd.problems.stepper import Stepper, affine_stepper, batch_means, lane_table
+from mcsgd.problems.stepper import Stepper, affine_stepper, batch_means, number_table
 
 MOST_BY_LANES = 16
-"""Parameters up to which trajectories go side by side: each gathers all numbers of its batch's Hessian."""
+"""Parameters up to which trajectories go side by side: each needs all numbers of its batch's Hessian."""
 
 
 class ScalarFactorization(Problem):
@@ -55,7 +55,7 @@ class ScalarFactorization(Problem):
         if reshuffled:
             return super().stepper(reshuffled)
         x, y = self.data
-        table = lane_table(batch_means(np.stack([x * x, x * y], axis=1), self.batch_size))
+        table = number_table(batch_means(np.stack([x * x, x * y], axis=1), self.batch_size), 2)
         return Stepper(toy_steps.factorization, (table,), 2, np.arange(2), by_lanes=True)
 
 

@@ -76,17 +76,6 @@ def test_integers():
 
 
 @jit
-def gathered(x, index, out):
-    store(out, 0, simd.gather(x, 2, load(index, 0)))
-
-
-def test_gather():
-    x, index, out = np.arange(20.0), np.array([0, 17, 3, 3, 5, 1, 2, 9]), np.empty(8)
-    gathered(x, index, out)
-    np.testing.assert_array_equal(out, x[index + 2])
-
-
-@jit
 def transposed(x, out):
     simd.transpose(x, 3, 9, out, 1, 10)
 
