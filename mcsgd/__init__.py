@@ -9,8 +9,8 @@ Work goes in a straight line:
 5. `report` writes a page about a run or a study, and `mcsgd.plots` draws them.
 
 `advise` says how many trajectories that takes; `exact_mean` does without any, where that can be had. `load`
-and `load_study` read what was written to a file. `Experiment` does all of it from an experiment file, as the
-command `mcsgd` does.
+opens what was written to a file, a `Run` or a `Study`. `Experiment` does all of it from an experiment
+file, as the command `mcsgd` does.
 
 Examples
 --------
@@ -51,7 +51,6 @@ _HOMES = {
     "control_variate": "mcsgd.correction",
     "report": "mcsgd.reports",
     "load": "mcsgd.storage",
-    "load_study": "mcsgd.storage.studies",
     "merge": "mcsgd.storage.merge",
     "verify": "mcsgd.storage.verify",
     "Experiment": "mcsgd.experiment",

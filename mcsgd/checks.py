@@ -84,6 +84,11 @@ class Checks:
             if key not in names:
                 self.fail(f"{section}.{key}", f"unknown key{did_you_mean(key, names)}")
 
+    def instance(self, argument: str, value: Any, kind: type) -> None:
+        """Check that something is an object of a class."""
+        if not isinstance(value, kind):
+            self.fail(argument, f"must be of class {kind.__name__}, got {type(value).__name__}")
+
     def number(
         self,
         argument: str,

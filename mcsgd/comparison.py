@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcsgd.checks import Checks
+from mcsgd.comparable import check_comparable
 from mcsgd.display import MOST_NUMBERS, Shown, Table, counted, interval, number, p_value
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import Flow
@@ -17,7 +18,6 @@ from mcsgd.statistics import Distance, t_exceeded, t_quantile
 
 __all__ = [
     "Comparison",
-    "check_confidence",
     "compare",
     "coordinate_table",
     "distance_between",
@@ -43,7 +43,8 @@ class Comparison(Shown):
     difference : (d,)
         Mean endpoint minus flow endpoint; NaN if the flow could not be integrated.
     standard_error : (d,)
-        Of each coordinate of `difference`; NaN if there is one independent unit only.
+        Of each coordinate of `difference`, in any of which the flow's own error may be; NaN if there is one
+        independent unit only.
     interval : (d, 2)
         Confidence interval of each coordinate by itself.
     distance : float
@@ -92,8 +93,19 @@ class Comparison(Shown):
         return t_exceeded(self.dof, (1 - self.confidence) / self.difference.size) if self.dof else math.nan
 
     @property
+    def coordinates_off(self) -> tuple[int, ...]:
+        """The coordinates whose |z| exceeds `largest_by_chance`, the farthest first.
+
+        If the mean is on the flow there is none with probability `confidence`. There may be one where the
+        distance is compatible, which sums over all coordinates, and in which the noisiest count most.
+        """
+        far = np.nan_to_num(np.abs(self.z_scores), nan=0.0)
+        order = np.argsort(-far, kind="stable")
+        return tuple(int(i) for i in order[far[order] > self.largest_by_chance])
+
+    @property
     def compatible(self) -> bool | None:
-        """Whether the flow is compatible with the mean; None if that cannot be told."""
+        """Whether the flow is compatible with the mean in distance; None if that cannot be told."""
         return None if math.isnan(self.p_value) else self.p_value >= 1 - self.confidence
 
     @property
@@ -132,6 +144,7 @@ class Comparison(Shown):
             "difference": _plain(self.difference),
             "standard_error": _plain(self.standard_error),
             "interval": _plain(self.interval),
+            "coordinates_off": list(self.coordinates_off),
             "message": self.message,
         }
 
@@ -160,7 +173,8 @@ def compare(
     Raises
     ------
     InputError
-        If `confidence` or `accuracy` is out of range or the flow has another number of parameters.
+        If `confidence` or `accuracy` is out of range, or the flow has another number of parameters or ends
+        at another time.
     DivergedError
         If a trajectory diverged: the mean does not exist. `cloud.finished()` can be compared.
 
@@ -181,7 +195,8 @@ def compare(
     checks.done()
     difference = cloud.mean - flow.endpoint
     gap = distance_between(cloud, difference, flow, accuracy)
-    standard_error = np.sqrt(np.diag(gap.covariance))
+    numerical = flow_accuracy(cloud, flow, accuracy)
+    standard_error = np.sqrt(np.diag(cloud.mean_covariance) + numerical**2)
     half_width = standard_error * (t_quantile(gap.dof, confidence) if gap.dof else math.nan)
     told = gap.dof > 0 and not flow.message
     return Comparison(
@@ -198,24 +213,6 @@ def compare(
         dof=gap.dof,
         message=flow.message,
     )
-
-
-def check_confidence(confidence: float) -> None:
-    """Raise InputError if a confidence is not a probability strictly between 0 and 1."""
-    checks = Checks()
-    checks.number("confidence", confidence, above=0, at_most=1 - 1e-12)
-    checks.done()
-
-
-def check_comparable(cloud: Ensemble, flows: list[Flow], confidence: float) -> None:
-    """Raise InputError if these cannot be compared."""
-    check_confidence(confidence)
-    checks = Checks()
-    for flow in flows:
-        if flow.endpoint.shape != cloud.start.shape:
-            shapes = f"{cloud.start.shape}, got {flow.endpoint.shape}"
-            checks.fail("flow", f"must have an endpoint of the cloud's shape {shapes}")
-    checks.done()
 
 
 def distance_between(

@@ -20,6 +20,7 @@ __all__ = [
     "Table",
     "counted",
     "interval",
+    "measured",
     "number",
     "p_value",
     "pairs",
@@ -28,6 +29,7 @@ __all__ = [
 
 MOST_ITEMS, MOST_NUMBERS = 12, 6
 """Of a list among other values, and of a vector, that are written out."""
+MOST_DIGITS = 15
 PLURALS = {"batch": "batches", "process": "processes", "trajectory": "trajectories"}
 CAPTION, CELL = "text-align: left; font-weight: bold; white-space: nowrap", "padding: 0.1em 0.6em"
 
@@ -107,6 +109,20 @@ def number(value: float, digits: int) -> str:
     ('1.23e-04', '-')
     """
     return "-" if math.isnan(value) else f"{value:.{digits - 1}e}"
+
+
+def measured(value: float, error: float) -> str:
+    """Return a number to the second digit of its standard error; in ten digits where that is not known.
+
+    Examples
+    --------
+    >>> measured(1.13439980213, 2.7e-6), measured(120.0, 3.0), measured(0.5, float("nan"))
+    ('1.1343998', '120.0', '0.5')
+    """
+    if not (value and 0 < error < math.inf):
+        return f"{value:.10g}"
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
+    return f"{value:#.{min(max(digits, 2), MOST_DIGITS)}g}".removesuffix(".")
 
 
 def interval(ends: Any) -> str:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from mcsgd.checks import Checks
-from mcsgd.comparison import Comparison, check_comparable, compare
+from mcsgd.comparable import check_comparable, listed
+from mcsgd.comparison import Comparison, compare
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.flow import PATH_ACCURACY, Flow
 from mcsgd.moments import EnsembleMoments
@@ -70,8 +71,9 @@ def compare_by_epoch(
     >>> {epoch: f"{comparison.distance:.0e}" for epoch, comparison in found.items()}
     {2: '5e-04', 4: '8e-04', 8: '1e-03'}
     """
-    flows, last = list(flows), cloud.settings.epochs
+    flows = listed(flows)
     check_comparable(cloud, flows, confidence)
+    last = cloud.settings.epochs
     chosen = _check_epochs(cloud, epochs)
     found: dict[str, dict[int, Comparison]] = {flow.field: {} for flow in flows}
     for epoch, then in _earlier(cloud, [epoch for epoch in chosen if epoch < last]):

@@ -23,7 +23,7 @@ from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.provenance import Clock, ended, made_by
-from mcsgd.storage.read import load, load_whole
+from mcsgd.storage.read import load_run, load_whole
 from mcsgd.storage.shards import as_shard, open_shard
 
 __all__ = ["Means", "run_to_file"]
@@ -119,7 +119,7 @@ def run_to_file(
             return None
         made = ended(head.provenance, means.clock, None if there is None else there.provenance)
         holdings.finish(replace(head, provenance=made), n, stopped_by)
-    return load(target)
+    return load_run(target)
 
 
 def _existing(target: Path, blank: Run) -> Run | None:

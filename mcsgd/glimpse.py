@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mcsgd.display import MOST_NUMBERS, Table, counted, number, pairs
+from mcsgd.display import MOST_NUMBERS, Table, counted, measured, number, pairs
 from mcsgd.errors import McsgdError
 from mcsgd.schemes import DESIGNS, SAMPLINGS
 
@@ -45,7 +45,7 @@ def about_ensemble(
     sizes = [counted(cloud.start.size, "parameter")]
     sizes += [] if examples is None else [counted(examples, "example")]
     return [
-        *((name, pairs(values)) for name, values in (first | known).items() if name != "flow"),
+        *((name, pairs(values)) for name, values in (first | known).items() if name not in ("study", "flow")),
         ("sampling", SAMPLINGS[settings.sampling].summary),
         *([] if cloud.deterministic else [("design", DESIGNS[settings.design].summary)]),
         ("trajectories", f"{cloud.count}{units}{_beside(cloud)}"),
@@ -64,7 +64,7 @@ def mean_table(cloud: Ensemble) -> Table:
     except McsgdError as error:
         return Table(caption, (), (), notes=[str(error)])
     rows = [
-        (str(index), f"{start:.6g}", f"{mean:.10g}", number(error, 2))
+        (str(index), f"{start:.6g}", measured(mean, error), number(error, 2))
         for index, (start, mean, error) in enumerate(islice(columns, MOST_NUMBERS))
     ]
     more = cloud.start.size - len(rows)

@@ -53,11 +53,11 @@ class Run(Shown):
 def settings_table(run: Run) -> Table:
     """Return what was run: the experiment, without settings that have their default."""
     examples = run.provenance.get("parameters", {}).get("problem", {}).get("examples")
-    integrated = {name: flow.message or "integrated" for name, flow in run.flows.items()}
+    flows = [f"{name} (no endpoint)" if flow.message else name for name, flow in run.flows.items()]
     rows = [
         *about_ensemble(run.cloud, run.experiment, examples),
         *([] if run.stopped_by == "count" else [("ended by", run.stopped_by)]),
-        ("flows", pairs(integrated) or "none"),
+        ("flows", ", ".join(flows) or "none"),
     ]
     return Table("Settings", (), rows)
 

@@ -13,6 +13,7 @@ from mcsgd.checks import Checks
 from mcsgd.correction import check_pairs, flow_by_epoch
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.filling import Means, run_to_file
+from mcsgd.given import check_given
 from mcsgd.machine import available_cores
 from mcsgd.origin import Origin
 from mcsgd.problems.base import Problem
@@ -58,7 +59,7 @@ def simulate(
         Where every trajectory starts.
     settings : Settings
     path : path, optional
-        An HDF5 file to write; `mcsgd.load` reads it. Kept in memory only by default.
+        An HDF5 file to write; `mcsgd.load` opens it. Kept in memory only by default.
     workers : int, optional
         Threads; by default as many as the cores this process may run on.
     progress : bool or callable
@@ -150,7 +151,7 @@ def make_simulation(
     `kept` is as in `Origin`.
     """
     checks = Checks()
-    w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
+    w0 = check_given(checks, problem, start, settings)
     size = None if block_size is None else checks.integer("block_size", block_size, at_least=1)
     checks.attempt(lambda: check_kept(settings, kept == "cloud"))
     checks.attempt(lambda: settings.check_with(problem))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from mcsgd.comparable import check_comparable, listed
 from mcsgd.comparison import (
     Comparison,
-    check_comparable,
     compare,
     distance_between,
     distance_table,
@@ -40,8 +40,8 @@ class Verdict(Shown):
     left_out : int
         Trajectories that diverged and are not in the mean, which is then conditional on finishing.
     trajectories_needed : dict
-        For every two flows that are both compatible, by their names: how many trajectories would
-        exclude one of them if the mean were on the other, 95 times in 100. inf if they end at the
+        For every two flows that are both compatible in distance, by their names: how many trajectories
+        would exclude one of them so if the mean were on the other, 95 times in 100. inf if they end at the
         same point.
     """
 
@@ -79,15 +79,16 @@ class Verdict(Shown):
         }
 
 
-def judge(cloud: Ensemble, flows: Iterable[Flow], confidence: float = 0.95) -> Verdict:
+def judge(cloud: Ensemble, flows: Iterable[Flow] | Mapping[str, Flow], confidence: float = 0.95) -> Verdict:
     """Compare the mean endpoint with several flows and say which it follows.
 
     Parameters
     ----------
     cloud : Ensemble
-    flows : iterable of Flow
+    flows : iterable of Flow, or mapping
+        A run's `flows`, say.
     confidence : float
-        Of each comparison by itself.
+        Of each comparison by itself; and that no coordinate of a flow that the mean is on is called off it.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def judge(cloud: Ensemble, flows: Iterable[Flow], confidence: float = 0.95) -> V
     InputError, DivergedError
         As `compare`.
     """
-    flows = list(flows)
+    flows = listed(flows)
     check_comparable(cloud, flows, confidence)
     comparisons = tuple(compare(cloud, flow, confidence) for flow in flows)
     open_flows = [f for f, c in zip(flows, comparisons, strict=True) if c.compatible]
@@ -107,7 +108,7 @@ def judge(cloud: Ensemble, flows: Iterable[Flow], confidence: float = 0.95) -> V
         (one.field, other.field): _trajectories_to_tell(cloud, one, other, confidence)
         for one, other in combinations(open_flows, 2)
     }
-    sentences = [*_who(cloud), *_which(cloud, comparisons), *_too_few(needed)]
+    sentences = [*_who(cloud), *_which(cloud, comparisons), *_too_few(needed, comparisons)]
     return Verdict(comparisons, tuple(sentences), cloud.count, cloud.left_out, needed)
 
 
@@ -148,14 +149,23 @@ def _which(cloud: Ensemble, comparisons: tuple[Comparison, ...]) -> list[str]:
         return sentences
     compatible = [_with_distance(c) for c in told if c.compatible]
     excluded = [_with_distance(c) for c in told if not c.compatible]
-    if compatible and excluded:
-        what = f"is compatible with {_all(compatible)} and excludes {_all(excluded)}"
-    elif compatible:
-        what = f"is compatible with {_all(compatible)}"
-    else:
-        what = f"excludes {_all(excluded)}"
-    sentences.append(f"{_subject(cloud)} {what}.")
-    return [*sentences, *_nearest(cloud, told)]
+    off = [c for c in told if c.compatible and c.coordinates_off]
+    agrees = f"is compatible {'in distance ' if off else ''}with {_all(compatible)}" if compatible else ""
+    excludes = f"excludes {_all(excluded)}" if excluded else ""
+    sentences.append(f"{_subject(cloud)} {' and '.join(filter(None, (agrees, excludes)))}.")
+    return [*sentences, *map(_off, off), *_nearest(cloud, told)]
+
+
+def _off(comparison: Comparison) -> str:
+    """In which coordinates the mean is off a flow whose distance is compatible."""
+    first, *others = comparison.coordinates_off
+    also = f" (and in {counted(len(others), 'other')})" if others else ""
+    d, z = comparison.difference.size, abs(comparison.z_scores[first])
+    return (
+        f"But in coordinate {first}{also} it is off {comparison.field}, by {z:.1f} standard errors: chance "
+        f"keeps all {d} coordinates within {comparison.largest_by_chance:.1f}, "
+        f"{100 * comparison.confidence:g}% of the time."
+    )
 
 
 def _nearest(cloud: Ensemble, told: list[Comparison]) -> list[str]:
@@ -167,23 +177,39 @@ def _nearest(cloud: Ensemble, told: list[Comparison]) -> list[str]:
         sentences.append(
             f"{nearest.field} is at least {lower / upper:.3g} times nearer than {farthest.field}."
         )
+    if nearest.compatible or len(told) == 1 or cloud.left_out:
+        return sentences
     own = SAMPLINGS[cloud.settings.sampling].field, "second-order"  # of the others, lower orders are left too
-    belongs = nearest.field in own and not mismatch(nearest.field, cloud.settings)
-    if not nearest.compatible and len(told) > 1 and belongs and not cloud.left_out:
+    orders = [name for name in ("gradient", *own) if not mismatch(name, cloud.settings)]
+    highest = max((c for c in told if c.field in orders), key=lambda c: orders.index(c.field), default=None)
+    if highest is None or highest.field == "gradient":
+        return sentences
+    if nearest is highest:
         sentences.append(
             f"What is left to {nearest.field} is of a higher order in the step size than it describes."
+        )
+    elif highest.distance_interval[0] > upper:
+        sentences.append(
+            f"{highest.field}, of a higher order in the step size, is no nearer than {nearest.field}: here "
+            "the step size is too large to expand in."
         )
     return sentences
 
 
-def _too_few(needed: dict[tuple[str, str], float]) -> list[str]:
+def _too_few(needed: dict[tuple[str, str], float], comparisons: tuple[Comparison, ...]) -> list[str]:
     """How many trajectories would tell compatible flows from each other."""
-    return [
-        f"The flows {one} and {other} end at the same point: no ensemble tells them apart."
-        if math.isinf(count)
-        else f"The ensemble is too small to tell {one} from {other}: about {count:.2g} trajectories would do."
-        for (one, other), count in needed.items()
-    ]
+    off, sentences = {c.field for c in comparisons if c.coordinates_off}, []
+    for pair, count in needed.items():
+        one, other = pair
+        if math.isinf(count):
+            sentences.append(
+                f"The flows {one} and {other} end at the same point: no ensemble tells them apart."
+            )
+            continue
+        by = " by distance" if off.intersection(pair) else ""
+        told = f"about {count:.2g} trajectories would do"
+        sentences.append(f"The ensemble is too small to tell {one} from {other}{by}: {told}.")
+    return sentences
 
 
 def _subject(cloud: Ensemble) -> str:

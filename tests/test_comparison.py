@@ -21,7 +21,7 @@ ALARM = 1e-6
 
 def flow_to(endpoint, **kwargs):
     endpoint = np.asarray(endpoint, float)
-    return Flow("sgd", np.array([0.0, 1.0]), np.stack([endpoint, endpoint]), endpoint, **kwargs)
+    return Flow("sgd", np.zeros(1), endpoint[None], endpoint, **kwargs)
 
 
 def quadratic(dimension):

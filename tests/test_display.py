@@ -10,12 +10,13 @@ import pytest
 
 import mcsgd
 from mcsgd.comparison import coordinate_table
-from mcsgd.display import Shown, Table, number, p_value, pairs
+from mcsgd.display import MOST_ITEMS, Shown, Table, number, p_value, pairs
 from mcsgd.findings import find
 from mcsgd.flow import Flow
 from mcsgd.ladders.result import FieldOrder
 from mcsgd.problems import LinearRegression, Quadratic
 from mcsgd.run import Run
+from mcsgd.theory import decompose
 
 START = [1.2, 0.7]
 STEEP = Quadratic([[[-1e160]], [[1.0]], [[1.0]]], [[0.0], [1.0], [2.0]])
@@ -260,6 +261,18 @@ def test_an_empty_flow():
     assert_well_shown(Flow("sgd", np.empty(0), np.empty((0, 1)), np.array([np.nan]), "did not begin"))
 
 
+def test_exact_means_and_terms_of_a_loss(toy):
+    settings = mcsgd.Settings(0.01, epochs=2)
+    exact = mcsgd.exact_mean(toy, START, settings)
+    parts = decompose(toy, mcsgd.integrate(toy, START, settings), settings)
+    for result in (exact, parts):
+        assert_well_shown(result)
+    assert str(exact).startswith("Exact mean of all 576 equally likely endpoints of 2 epochs, by prefix tree")
+    assert [row[0] for row in parts.tables()[0].rows][:: MOST_ITEMS - 1] == ["0", "0.08"]
+    many = mcsgd.exact_mean(Quadratic([np.eye(9)], [np.ones(9)]), np.zeros(9), mcsgd.Settings(0.1))
+    assert str(many).endswith("and 3 more coordinates")
+
+
 def test_nothing_long_is_computed(toy, monkeypatch):
     """The moments of many trajectories are shown once they are known."""
     monkeypatch.setattr("mcsgd.glimpse.SOON_COMPUTED", 10)
@@ -268,7 +281,7 @@ def test_nothing_long_is_computed(toy, monkeypatch):
     assert "not computed yet" in cloud._repr_html_()
     assert "moments" not in vars(cloud)
     mean = cloud.mean
-    assert f"{mean[0]:.10g}" in str(cloud)
+    assert f"{mean[0]:.6f}" in str(cloud)
 
 
 def test_long_values_are_cut(toy):

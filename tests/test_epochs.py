@@ -10,7 +10,7 @@ from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
-from mcsgd.storage.read import load
+from mcsgd.storage import load
 from mcsgd.theory import integrate
 
 START = [1.2, 0.7]

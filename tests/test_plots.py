@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mcsgd.comparison import compare
+from mcsgd.display import counted
 from mcsgd.epochs import compare_by_epoch
 from mcsgd.errors import DivergedError, InputError, MissingExtraError, OutputExistsError
 from mcsgd.plots import (
@@ -225,7 +226,7 @@ def test_coordinates_in_standard_errors(dimension):
     run = run_of(quadratic(dimension), np.ones(dimension))
     axes = draw_coordinates(Figure().subplots(), run, confidence=0.99)
     found = fields_of(axes)
-    band = found.pop("99%: all of a flow by chance")
+    band = found.pop(f"99% by chance: all {counted(dimension, 'coordinate')} of a flow")
     assert list(found) == list(run.flows)
     for field, line in found.items():
         comparison = compare(run.cloud, run.flows[field], 0.99)
@@ -280,9 +281,9 @@ def test_ellipses_of_sample_and_prediction(parameters):
     """In the two directions in which the cloud is widest, or along two parameters."""
     run = wide_run(4)
     lines = fields_of(draw_covariance(Figure().subplots(), run, parameters))
-    assert list(lines) == ["endpoints", "predicted", "from the sample"]
+    assert list(lines) == ["endpoints", "predicted, 95%", "from the sample, 95%"]
     plane = np.eye(4)[[2, 0]] if parameters else main_axes(run.cloud.covariance)
-    matrices = {"predicted": run.predicted_covariance, "from the sample": run.cloud.covariance}
+    matrices = {"predicted, 95%": run.predicted_covariance, "from the sample, 95%": run.cloud.covariance}
     for label, covariance in matrices.items():
         points = np.transpose(lines[label].get_data())
         squares = np.einsum("ni,ij,nj->n", points, np.linalg.inv(plane @ covariance @ plane.T), points)
@@ -291,7 +292,7 @@ def test_ellipses_of_sample_and_prediction(parameters):
 
 def test_widest_directions_hold_most_variance():
     axes = draw_covariance(Figure().subplots(), wide_run(4))
-    x, y = fields_of(axes)["from the sample"].get_data()
+    x, y = fields_of(axes)["from the sample, 95%"].get_data()
     spread = np.linalg.eigvalsh(wide_run(4).cloud.covariance)[::-1]
     np.testing.assert_allclose([x.max() ** 2, y.max() ** 2], 5.991464547107979 * spread[:2], rtol=1e-3)
     assert axes.get_xlabel() == "first principal direction"
@@ -305,7 +306,7 @@ def test_covariance_of_corrected_endpoints_is_that_of_the_simulated_ones():
 
 def test_covariance_without_a_cloud():
     lines = fields_of(draw_covariance(Figure().subplots(), wide_run(2, keep_cloud=False)))
-    assert list(lines) == ["predicted", "from the sample"]
+    assert list(lines) == ["predicted, 95%", "from the sample, 95%"]
 
 
 @pytest.mark.parametrize(
@@ -336,8 +337,10 @@ def test_distances_by_epoch():
     run = run_of(quadratic(2), np.ones(2), epochs=4, snapshots=[1, 2, 3], trajectories=2000)
     axes = draw_distances(Figure().subplots(), run)
     found = compare_by_epoch(run.cloud, run.flows.values())
-    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
-    for line, marks in zip(fields_of(axes).values(), hollow, strict=True):
+    lines = fields_of(axes)
+    explained = lines.pop("hollow: compatible")
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white" and line is not explained]
+    for line, marks in zip(lines.values(), hollow, strict=True):
         by_epoch = found[line.get_label()]
         np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
         np.testing.assert_array_equal(line.get_ydata(), [c.distance for c in by_epoch.values()])
@@ -348,6 +351,17 @@ def test_distances_by_epoch():
     assert (axes.get_yscale(), axes.get_xlabel()) == ("log", "epochs")
     assert axes.get_ylim()[0] > 0
     axes.figure.canvas.draw()
+
+
+def test_labels_of_flows_that_are_near_each_other_stand_apart(toy):
+    """Between the same rungs, at other sizes."""
+    ladder = study(toy, [1.2, 0.7], Settings(0.01), {"step_size": [0.01, 0.005]}, ["gd", "sgd"]).ladder()
+    axes = draw_orders(Figure().subplots(), ladder)
+    first, second = (text.xy for text in axes.texts)
+    assert 0.005 < second[0] < 0.0072 < first[0] < 0.01 or 0.005 < first[0] < 0.0072 < second[0] < 0.01
+    for (x, y), one in zip((first, second), ladder.fields, strict=True):
+        line = np.interp(np.log(x), np.log(ladder.sizes[::-1]), np.log(one.distance[::-1]))
+        assert np.log(y) == pytest.approx(line)
 
 
 def test_distances_of_many_epochs():
@@ -367,7 +381,7 @@ def test_distances_of_one_trajectory_have_no_interval():
 @pytest.mark.parametrize(
     ("settings", "flows", "message"),
     [
-        ({}, True, "run: must have snapshots of epochs before the last, got none"),
+        ({}, True, "run: must have snapshots of epochs before the last, as "),
         ({"snapshots": [1]}, False, "run: must have a flow that reaches the end of an epoch, got none"),
     ],
 )

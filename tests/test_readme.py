@@ -137,7 +137,7 @@ def test_every_block_in_turn(tmp_path, monkeypatch, capsys):
     names["run"].close()
     with names["study"], names["orders"]:
         assert names["distance"].dims == ("step_size", "start_seed")
-        np.testing.assert_array_equal(names["distance"], mcsgd.load_study("study.h5").distance[:, 0, :, 2])
+        np.testing.assert_array_equal(names["distance"], mcsgd.load("study.h5").distance[:, 0, :, 2])
         assert names["orders"].dims == ("sampling", "start_seed", "field")
     assert "is compatible with second-order" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ from mcsgd.rerun import experiment_text, settings_text, toml_text
 from mcsgd.run import Run
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
-from mcsgd.storage.read import load
+from mcsgd.storage import load
 from mcsgd.storage.studies import load_study
 
 VALUES = {

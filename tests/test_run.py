@@ -1,5 +1,7 @@
 """What is said of a run: its settings, and where it comes from."""
 
+from dataclasses import replace
+
 from mcsgd.run import Run, provenance_table, settings_table
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
@@ -21,6 +23,18 @@ def test_settings_at_their_default_are_not_named(toy):
     assert rows["flows"] == "none"
     one = dict(settings_table(run_of(toy, sampling="full-batch", trajectories=1, fields=())).rows)
     assert "design" not in one
+
+
+def test_the_flows_that_have_an_endpoint_and_those_that_have_none(toy):
+    run = run_of(toy)
+    flows = run.flows | {"sgd": replace(run.flows["sgd"], message="grew beyond all bounds")}
+    assert dict(settings_table(run).rows)["flows"] == "gradient, sgd"
+    assert dict(settings_table(Run(run.cloud, flows)).rows)["flows"] == "gradient, sgd (no endpoint)"
+
+
+def test_what_a_study_would_vary_is_not_said_of_a_run(toy):
+    experiment = {"sgd": {"step_size": 0.01}, "study": {"vary": {"step_size": [0.1, 0.2]}}}
+    assert "study" not in dict(settings_table(Run(run_of(toy).cloud, experiment=experiment)).rows)
 
 
 def test_provenance_of_many_parts(toy):

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcsgd.comparison import distance_between
+from mcsgd.comparison import compare, distance_between
 from mcsgd.problems import Quadratic
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
@@ -69,13 +69,64 @@ def test_what_is_left_is_not_said_where_theory_says_otherwise(toy, settings, fie
     assert "What is left" not in str(verdict)
 
 
+def test_says_where_the_step_size_is_too_large_to_expand_in(toy):
+    settings = Settings(0.05, trajectories=1000, design="reversed-pairs")
+    flows = {field: integrate(toy, START, settings, field) for field in default_fields(toy, settings)}
+    far = replace(flows["second-order"], endpoint=flows["gradient"].endpoint)
+    cloud = simulate(toy, START, settings)
+    text = str(judge(cloud, [flows["gradient"], flows["sgd"], far]))
+    assert "second-order, of a higher order in the step size, is no nearer than sgd" in text
+    assert "What is left" not in text
+    assert "no nearer" not in str(judge(cloud, flows.values()))
+
+
+def wide_and_narrow(shift):
+    """A mean of two coordinates, one noisy and one quiet, and a flow that the quiet one is off, in its errors."""
+    problem = Quadratic(
+        np.eye(2)[None] * np.ones((6, 1, 1)),
+        np.transpose([[0, 1, 2, 3, 4, 5], np.multiply(1e-4, [2, 5, 0, 1, 4, 3])]),
+    )
+    settings = Settings(0.05, trajectories=2000)
+    cloud = simulate(problem, START, settings)
+    flow = integrate(problem, START, settings, "second-order")
+    return cloud, replace(flow, endpoint=cloud.mean + cloud.standard_error * (0.0, shift))
+
+
+def test_says_in_which_coordinate_the_mean_is_off_where_the_distance_does_not_tell():
+    cloud, flow = wide_and_narrow(shift=6.0)
+    verdict = judge(cloud, [flow])
+    assert verdict["second-order"].compatible
+    assert verdict["second-order"].coordinates_off == (1,)
+    assert "is compatible in distance with second-order" in str(verdict)
+    assert "in coordinate 1 it is off second-order, by 6.0 standard errors: chance keeps all 2" in str(
+        verdict
+    )
+    assert verdict.as_dict()["flows"][0]["coordinates_off"] == [1]
+    within, flow = wide_and_narrow(shift=2.0)
+    assert "is compatible with second-order" in str(judge(within, [flow]))
+
+
+def test_coordinates_are_called_off_by_chance_as_seldom_as_said():
+    """At confidence 0.5, of 1000 true flows; the false-alarm rate of this test is below 1e-6."""
+    alarms = 0
+    cloud, flow = wide_and_narrow(shift=0.0)
+    rng = np.random.default_rng(0)
+    for noise in rng.multivariate_normal(np.zeros(2), cloud.mean_covariance, size=1000):
+        true = replace(flow, endpoint=cloud.mean + noise)
+        alarms += bool(compare(cloud, true, confidence=0.5).coordinates_off)
+    assert 350 < alarms < 580  # 437 are expected of independent coordinates, 500 at most of any
+
+
 def test_says_how_many_trajectories_would_tell(toy):
     """And so many do tell."""
     small = verdict_on(toy, step_size=0.01, trajectories=8)
     assert small["gd"].compatible
     assert small["sgd"].compatible
     needed = small.trajectories_needed[("gd", "sgd")]
-    assert f"too small to tell gd from sgd: about {needed:.2g} trajectories would do" in str(small)
+    assert small["gd"].coordinates_off
+    assert f"too small to tell gd from sgd by distance: about {needed:.2g} trajectories would do" in str(
+        small
+    )
     assert 8 < needed < 10_000
     large = verdict_on(toy, step_size=0.01, trajectories=int(needed) * 2)
     assert not large["gd"].compatible

@@ -12,6 +12,7 @@ from mcsgd.advisor.pilots import Advice, Effect, Pilots
 from mcsgd.checks import Checks
 from mcsgd.comparison import FLOW_ACCURACY
 from mcsgd.errors import DivergedError
+from mcsgd.given import check_given
 from mcsgd.machine import available_cores
 from mcsgd.problems.base import Array, Problem
 from mcsgd.schemes import DESIGNS, SAMPLINGS
@@ -78,7 +79,7 @@ def advise(
     control-variate 1 False
     """
     checks = Checks()
-    w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
+    w0 = check_given(checks, problem, start, settings)
     errors = checks.number("standard_errors", standard_errors, above=0)
     size = checks.integer("pilot", pilot, at_least=2)
     threads = checks.integer("workers", available_cores() if workers is None else workers, at_least=1)

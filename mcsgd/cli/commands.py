@@ -65,7 +65,7 @@ def run(
     Again, it does what is missing: nothing, or more trajectories, or what was left when it was interrupted.
     """
     from mcsgd.cli.options import parse_task, stop_rules
-    from mcsgd.comparison import check_confidence
+    from mcsgd.comparable import check_confidence
     from mcsgd.engines import executor_of
     from mcsgd.experiment import Experiment
     from mcsgd.storage.output import check_run_output
@@ -114,12 +114,12 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare a run's mean endpoint with its flows, again; of a study, all of them."""
-    from mcsgd.comparison import check_confidence
-    from mcsgd.storage.studies import load_any
+    from mcsgd.comparable import check_confidence
+    from mcsgd.storage import load
     from mcsgd.studies.study import Study
 
     check_confidence(confidence)
-    found = load_any(path)
+    found = load(path)
     if isinstance(found, Study):
         print_study(found, confidence, as_json)
     else:
@@ -136,9 +136,9 @@ def info(
     """Say what is in a run's file, or a study's."""
     from mcsgd.cli import tables
     from mcsgd.rerun import experiment_text
-    from mcsgd.storage.studies import load_any
+    from mcsgd.storage import load
 
-    found = load_any(path)
+    found = load(path)
     if as_toml:
         typer.echo(experiment_text(found), nl=False)
     elif as_json:

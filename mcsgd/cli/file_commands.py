@@ -21,10 +21,10 @@ def export(
 ) -> None:
     """Write a run for other programs: NumPy arrays (.npz), or netCDF that ArviZ reads (.nc)."""
     from mcsgd.storage.export import check_export, export_run
-    from mcsgd.storage.read import load
+    from mcsgd.storage.read import load_run
 
     check_export(output)
-    export_run(load(path), output)
+    export_run(load_run(path), output)
     typer.echo(f"Written to {output}")
 
 

@@ -32,23 +32,30 @@ def plot(
 ) -> None:
     """Draw a run: the cloud of endpoints, its mean, the flows and paths; or another kind of picture.
 
+    coordinates: how many standard errors each is from each flow.
+
+    covariance: of the endpoints, beside the predicted one.
+
+    path: the distance of the mean to each flow, by epoch, from snapshots.
+
     order: of a study, the distance to each flow against the step size, say, on logarithmic axes.
-    coordinates: how many standard errors each is from each flow. covariance: of the endpoints, beside the
-    predicted one. path: the distance of the mean to each flow, by epoch, from snapshots.
     """
     from mcsgd.checks import Checks
     from mcsgd.plots import PICTURES, STUDY_PICTURES, check_picture, save_picture
-    from mcsgd.storage.studies import load_any
+    from mcsgd.storage import load
     from mcsgd.studies.study import Study
 
     checks = Checks()
     if kind is not None:
         checks.choice("kind", kind, {**PICTURES, **STUDY_PICTURES})
         checks.done()
-    found = load_any(path)
+    found = load(path)
     kinds: dict[str, Any] = STUDY_PICTURES if isinstance(found, Study) else PICTURES
     usual = next(iter(kinds))
-    chosen = checks.choice("kind", kind or usual, kinds)
+    chosen = kind or usual
+    if chosen not in kinds:
+        what = "a study" if isinstance(found, Study) else "a run"
+        checks.fail("kind", f"must be {' or '.join(kinds)} for {what}, got {chosen!r}")
     checks.done()
     name = path.with_suffix(".png") if chosen == usual else path.with_name(f"{path.stem}-{chosen}.png")
     target = check_picture(output or name, replace=force, source=path)

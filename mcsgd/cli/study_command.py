@@ -45,7 +45,7 @@ def study(
     or what was left when it was interrupted. Without one, nothing is kept.
     """
     from mcsgd.cli.options import study_rules
-    from mcsgd.comparison import check_confidence
+    from mcsgd.comparable import check_confidence
     from mcsgd.engines import executor_of
     from mcsgd.experiment import Experiment
     from mcsgd.storage.output import check_run_output

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich.table
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 
 from mcsgd.comparison import coordinate_table
@@ -40,19 +40,31 @@ def show_findings(found: Findings, coordinates: bool = False) -> None:
         show(console, *map(coordinate_table, comparisons))
         if widths is not None:
             show(console, *widths.tables())
-    if widths is not None:
-        console.print(str(widths), soft_wrap=not console.is_terminal)
-    console.print(str(found.verdict), soft_wrap=not console.is_terminal)
+    say(console, *([] if widths is None else [str(widths)]), str(found.verdict))
 
 
 def show(console: Console, *tables: Table) -> None:
     """Print tables, folded where the terminal is narrow; their notes are the caller's business."""
     for table in tables:
-        printed = table_of(*(table.columns or ("", "")), right=table.right, header=bool(table.columns))
+        if table.caption:
+            console.print(table.caption, markup=False, soft_wrap=not (table.columns and console.is_terminal))
+        if not table.rows:
+            continue
+        printed = rich.table.Table(
+            box=None, pad_edge=False, show_header=bool(table.columns), header_style="bold"
+        )
+        for index, name in enumerate(table.columns or ("", "")):
+            justify: JustifyMethod = "right" if 1 <= index <= table.right else "left"
+            printed.add_column(name, justify=justify, overflow="fold")
         for row in table.rows:
             printed.add_row(*map(escape, row))
-        console.print(table.caption, markup=False, soft_wrap=not table.columns)
         console.print(printed)
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines of text, which only a terminal folds."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)
 
 
 def exact_contents(answer: ExactAnswer, flows: Sequence[Flow]) -> dict[str, Any]:
@@ -62,7 +74,7 @@ def exact_contents(answer: ExactAnswer, flows: Sequence[Flow]) -> dict[str, Any]
         "endpoints": answer.count if math.isfinite(answer.count) else None,
         "epochs": answer.epochs,
         "mean": answer.mean.tolist(),
-        "standard_deviation": _standard_deviation(answer).tolist(),
+        "standard_deviation": answer.standard_deviation.tolist(),
         "flows": [
             {
                 "field": flow.field,
@@ -77,58 +89,39 @@ def exact_contents(answer: ExactAnswer, flows: Sequence[Flow]) -> dict[str, Any]
 
 def show_exact(answer: ExactAnswer, flows: Sequence[Flow]) -> None:
     """Print an exact mean: how it was had, each coordinate if they are few, distances to the flows."""
-    console = Console(highlight=False)
-    epochs = "1 epoch" if answer.epochs == 1 else f"{answer.epochs} epochs"
-    many = "1 endpoint" if answer.count == 1 else f"all {answer.count:.12g} equally likely endpoints"
-    console.print(f"Exact mean of {many} of {epochs}, by {answer.method}", soft_wrap=not console.is_terminal)
-    if answer.mean.size <= MOST_COORDINATES:
-        table = table_of("coordinate", "mean", "std. deviation", right=2)
-        for index, (mean, width) in enumerate(zip(answer.mean, _standard_deviation(answer), strict=True)):
-            table.add_row(str(index), f"{mean:.15g}", number(width, 3))
-        console.print(table)
+    console, known = Console(highlight=False), answer.mean_table(MOST_COORDINATES)
+    if answer.mean.size > MOST_COORDINATES:
+        known = Table(known.caption, (), ())
+    show(console, known)
     if flows:
-        table = table_of("flow", "distance", right=1)
-        for flow in flows:
-            table.add_row(flow.field, number(_distance(answer, flow), 3))
-        console.print("Distance of the exact mean to each flow's endpoint")
-        console.print(table)
-    for flow in flows:
-        if flow.message:
-            text = f"The flow {flow.field} has no endpoint: it {flow.message}."
-            console.print(text, soft_wrap=not console.is_terminal)
+        rows = [(flow.field, number(_distance(answer, flow), 3)) for flow in flows]
+        caption = "Distance of the exact mean to each flow's endpoint"
+        show(console, Table(caption, ("flow", "distance"), rows, 1))
+    none = [flow for flow in flows if flow.message]
+    say(console, *(f"The flow {flow.field} has no endpoint: it {flow.message}." for flow in none))
 
 
 def _distance(answer: ExactAnswer, flow: Flow) -> float:
     return math.dist(answer.mean, flow.endpoint)
 
 
-def _standard_deviation(answer: ExactAnswer) -> Any:
-    return answer.covariance.diagonal() ** 0.5
-
-
 def show_advice(found: Sequence[Advice]) -> None:
     """Print what each design needs, the cheapest first named, and why others are no use."""
-    console = Console(highlight=False)
-    first = found[0]
+    console, first = Console(highlight=False), found[0]
     between = " to ".join(first.fields) if first.fields else "any direction"
     what = f"{first.standard_errors:g} standard errors on a distance of {first.effect:.2e} ({between})"
-    console.print(f"Trajectories for {what}, by small pilots", soft_wrap=not console.is_terminal)
-    table = table_of("design", "unit", "std. of a unit", "trajectories", "95% interval", "seconds", right=5)
+    rows = []
     for advice in found:
         if advice.trajectories is None or advice.trajectories_interval is None:
             continue
         few, many = (_count(n) for n in advice.trajectories_interval)
-        cells = [str(advice.trajectories_per_unit), number(advice.std or 0.0, 2)]
-        cells += [_count(advice.trajectories), f"{few} to {many}", f"{advice.seconds:.2g}"]
-        table.add_row(advice.design, *cells)
-    if table.row_count:
-        console.print(table)
-    for advice in found:
-        if advice.reason:
-            console.print(f"{advice.design}: {advice.reason}.", soft_wrap=not console.is_terminal)
-    for advice in found:
-        if advice.cheapest:
-            console.print(f"Cheapest here: {advice.design}.")
+        cells = (str(advice.trajectories_per_unit), number(advice.std or 0.0, 2))
+        needed = (_count(advice.trajectories), f"{few} to {many}", f"{advice.seconds:.2g}")
+        rows.append((advice.design, *cells, *needed))
+    columns = ("design", "unit", "std. of a unit", "trajectories", "95% interval", "seconds")
+    show(console, Table(f"Trajectories for {what}, by small pilots", columns, rows, 5))
+    say(console, *(f"{advice.design}: {advice.reason}." for advice in found if advice.reason))
+    say(console, *(f"Cheapest here: {advice.design}." for advice in found if advice.cheapest))
 
 
 def _count(n: int) -> str:
@@ -148,8 +141,7 @@ def show_study(study: Study, confidence: float) -> None:
     for ladder in ladders:
         lines += [f"At {where_text(ladder.where)}:"] if ladder.where else []
         lines += str(ladder).splitlines()
-    for line in lines:
-        console.print(line, soft_wrap=not console.is_terminal)
+    say(console, *lines)
 
 
 def contents(found: Run | Study) -> dict[str, Any]:
@@ -201,26 +193,18 @@ def show_problems(listed: Mapping[str, Mapping[str, Any]]) -> None:
     """Print each kind of problem with its arguments."""
     from mcsgd.problems import PROBLEMS
 
-    table = table_of("kind", "loss", "keys of the section")
+    rows = []
     for kind, arguments in listed.items():
         summary = (inspect.getdoc(PROBLEMS[kind]) or "").split("\n")[0]
         keys = [
             name if default is inspect.Parameter.empty else f"{name} = {default!r}"
             for name, default in arguments.items()
         ]
-        table.add_row(kind, summary.replace("[", r"\["), ", ".join(keys))
-    table.add_row("custom", "Your own: a function in a Python file.", "source, function = 'problem', ...")
+        rows.append((kind, summary, ", ".join(keys)))
+    rows.append(("custom", "Your own: a function in a Python file.", "source, function = 'problem', ..."))
     console = Console(highlight=False)
-    console.print(table)
-    console.print(
+    show(console, Table("", ("kind", "loss", "keys of the section"), rows))
+    say(
+        console,
         "Any of them: data = a file with arrays by these names, gradient_penalty = 0.0 (not for custom).",
-        soft_wrap=not console.is_terminal,
     )
-
-
-def table_of(*columns: str, right: int = 0, header: bool = True) -> rich.table.Table:
-    """Return an empty table; the columns 1..right hold numbers."""
-    table = rich.table.Table(box=None, pad_edge=False, show_header=header, header_style="bold")
-    for index, name in enumerate(columns):
-        table.add_column(name, justify="right" if 1 <= index <= right else "left", overflow="fold")
-    return table

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from mcsgd.cli.tables import MOST_COORDINATES, table_of
-from mcsgd.display import number
+from mcsgd.cli.tables import MOST_COORDINATES, say, show
+from mcsgd.display import Table, number
 from mcsgd.flow import Flow
 from mcsgd.problems import Problem
 from mcsgd.settings import Settings
@@ -46,22 +46,28 @@ def minima_contents(problem: Problem, settings: Settings, found: Sequence[Statio
 def show_minima(about: Mapping[str, Any]) -> None:
     """Print what `minima_contents` returns; each coordinate if they are few."""
     console, found = Console(highlight=False), about["minima"]
-    console.print(f"Minima at step size {about['step_size']:g}, sampling {about['sampling']}")
     fields = [minimum["field"] for minimum in found]
-    names = ["loss C", *(f"from {field}" for field in fields), "std. deviation"]
-    table = table_of("field", *names, right=len(names))
-    for minimum in found:
-        loss = "-" if minimum["loss"] is None else f"{minimum['loss']:.10g}"
-        distances = [number(minimum["distances"][field], 3) for field in fields]
-        table.add_row(minimum["field"], loss, *distances, number(minimum["standard_deviation"], 3))
-    console.print(table)
+    names = ("loss C", *(f"from {field}" for field in fields), "std. deviation")
+    rows = [
+        (
+            minimum["field"],
+            "-" if minimum["loss"] is None else number(minimum["loss"], 8),
+            *(number(minimum["distances"][field], 3) for field in fields),
+            number(minimum["standard_deviation"], 3),
+        )
+        for minimum in found
+    ]
+    caption = f"Minima at step size {about['step_size']:g}, sampling {about['sampling']}"
+    show(console, Table(caption, ("field", *names), rows, len(names)))
     if len(found[0]["point"]) <= MOST_COORDINATES:
-        table = table_of("coordinate", *fields, "std. deviation", right=len(fields) + 1)
+        points = zip(*(minimum["point"] for minimum in found), strict=True)
         widths = found[-1]["standard_deviation_by_coordinate"]
-        for index, width in enumerate(widths):
-            points = [f"{minimum['point'][index]:.10g}" for minimum in found]
-            table.add_row(str(index), *points, number(width, 3))
-        console.print(table)
+        rows = [
+            (str(index), *(f"{value:.10g}" for value in values), number(width, 3))
+            for index, (values, width) in enumerate(zip(points, widths, strict=True))
+        ]
+        caption = "Where they are, and the cloud's width around the last"
+        show(console, Table(caption, ("coordinate", *fields, "std. deviation"), rows, len(fields) + 1))
 
 
 def thinned(flow: Flow, points: int) -> Flow:
@@ -86,13 +92,5 @@ def decomposition_contents(parts: Decomposition, flow: Flow) -> dict[str, Any]:
 def show_decomposition(parts: Decomposition, flow: Flow) -> None:
     """Print the terms of a modified loss, a line for each time."""
     console = Console(highlight=False)
-    console.print(f"Terms of the modified loss along the {parts.field} flow")
-    table = table_of("time", "loss C", "gradient term", "variance term", "total", right=4)
-    columns = parts.time, parts.loss, parts.gradient_term, parts.variance_term, parts.total
-    for time, loss, gradient, variance, total in zip(*columns, strict=True):
-        terms = number(gradient, 4), number(variance, 4)
-        table.add_row(f"{time:.6g}", f"{loss:#.10g}", *terms, f"{total:#.12g}")
-    console.print(table)
-    if flow.message:
-        text = f"The flow {flow.field} has no endpoint: it {flow.message}."
-        console.print(text, soft_wrap=not console.is_terminal)
+    show(console, parts.terms_table(len(parts.time)))
+    say(console, *([f"The flow {flow.field} has no endpoint: it {flow.message}."] if flow.message else []))

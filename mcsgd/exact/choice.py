@@ -18,6 +18,7 @@ from mcsgd.exact.sequences import number_of_endpoints
 from mcsgd.exact.subsets import SUBSETS
 from mcsgd.exact.trajectory import TRAJECTORY
 from mcsgd.exact.tree import TREE
+from mcsgd.given import check_given
 from mcsgd.kernels.trajectory import LARGEST
 from mcsgd.machine import memory_bytes
 from mcsgd.problems.base import Array, Problem
@@ -80,7 +81,7 @@ def exact_mean(problem: Problem, start: ArrayLike, settings: Settings, max_steps
     ('prefix tree', 6, [0.997345, 0.494721])
     """
     checks = Checks()
-    w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
+    w0 = check_given(checks, problem, start, settings)
     budget = checks.number("max_steps", max_steps, at_least=1)
     checks.attempt(lambda: settings.check_with(problem))
     checks.done()

@@ -135,9 +135,15 @@ def _unsettled(slopes: Array, errors: Array, towards_less: bool, fit: OrderFit) 
     if abs(fit.order - slopes[-1]) > FAR + SURE * errors[-1]:
         return f"{text}: {fit.order:.2f} would be far from the last"
     if fit.standard_error > 2 * fit.noise_error and fit.standard_error > FAR:
-        low, high = (f"{end:.1f}" for end in fit.interval)
-        return f"{text}: it may be {low} to {high}. Take smaller steps, or more of them"
+        return f"{text}: it may be {_between(*fit.interval)}. Take smaller steps, or more of them"
     return ""
+
+
+def _between(low: float, high: float) -> str:
+    """Return an interval in words, either end of which may be infinite."""
+    if math.isinf(low) or math.isinf(high):
+        return f"{low:.1f} or more" if math.isfinite(low) else "anything"
+    return f"{low:.1f} to {high:.1f}"
 
 
 def _gap(rung: Rung, field: str) -> Gap:
@@ -183,7 +189,8 @@ def range_warnings(numbers: Array, names: Sequence[str]) -> list[str]:
 
     def where(beyond: Any) -> str:
         found = [name for name, there in zip(names, beyond, strict=True) if there]
-        return "; ".join(found[:MOST_NAMED]) + ("; ..." if len(found) > MOST_NAMED else "")
+        between = "; " if any(", " in name for name in found) else ", "
+        return between.join([*found[:MOST_NAMED], *(["..."] if len(found) > MOST_NAMED else [])])
 
     low, useless = (numbers > ASYMPTOTIC) & ~(numbers > USELESS), numbers > USELESS
     texts = []

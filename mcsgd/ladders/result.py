@@ -12,7 +12,7 @@ import numpy as np
 from mcsgd.display import Shown, Table, number
 from mcsgd.ladders.fit import Array
 
-__all__ = ["FieldOrder", "Ladder", "plain"]
+__all__ = ["FieldOrder", "Ladder", "plain", "range_text"]
 
 MOST_DIGITS = 6
 
@@ -165,10 +165,10 @@ class Ladder(Shown):
     def rung_table(self, one: FieldOrder) -> Table:
         """Return a line for each rung: the distance to a field's flow, and the slope from the rung before."""
         slopes, errors = [[math.nan, *values] for values in (one.slopes, one.slope_errors)]
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (
                 f"{value:g}",
-                number(self.range_numbers[i], 2),
+                range_text(self.range_numbers[i]),
                 number(one.distance[i], 4),
                 number(one.standard_error[i], 1),
                 "-" if math.isnan(slopes[i]) else f"{slopes[i]:.3f}",
@@ -177,7 +177,9 @@ class Ladder(Shown):
             )
             for i, value in enumerate(self.values)
         ]
-        columns = self.vary, "m eps λ", "distance", "±", "slope", "±", "left out"
+        columns: tuple[str, ...] = (self.vary, "m eps λ", "distance", "±", "slope", "±", "left out")
+        if all(one.used):
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
         caption = f"Distance of the mean endpoint to the {one.field} flow"
         return Table(caption, columns, rows, right=5, notes=[str(one)])
 
@@ -203,6 +205,17 @@ class Ladder(Shown):
             "confidence": self.confidence,
             "fields": [one.as_dict() for one in self.fields],
         }
+
+
+def range_text(value: float) -> str:
+    """Return m eps lambda_max in two digits, or a dash for none.
+
+    Examples
+    --------
+    >>> range_text(0.1374), range_text(math.nan)
+    ('0.14', '-')
+    """
+    return "-" if math.isnan(value) else f"{value:.2g}"
 
 
 def plain(values: Any) -> list[float | None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mcsgd.comparison import Comparison, compare
+from mcsgd.display import counted
 from mcsgd.errors import InputError
 from mcsgd.plots.clouds import finished_of, title_of
 from mcsgd.plots.files import empty_figure, finish
@@ -70,7 +71,7 @@ def draw_coordinates(axes: Axes, run: Run, confidence: float = 0.95) -> Axes:
     found = z_scores(run, confidence)
     d, chance = found[0].difference.size, found[0].largest_by_chance
     index, width = np.arange(d), 0.7 / len(found) if d <= FEW else 0.0
-    label = f"{100 * confidence:g}%: all of a flow by chance"
+    label = f"{100 * confidence:g}% by chance: all {counted(d, 'coordinate')} of a flow"
     axes.axhspan(-chance, chance, color=CHANCE, linewidth=0, label=label, zorder=0)
     axes.axhline(0, color="black", linewidth=0.6, zorder=1)
     for i, c in enumerate(found):

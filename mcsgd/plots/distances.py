@@ -37,7 +37,7 @@ def distances_picture(run: Run) -> Figure:
     """
     figure = empty_figure(7.5, 4.6)
     draw_distances(figure.subplots(), run)
-    return finish(figure, title_of(run), ncols=4)
+    return finish(figure, title_of(run), ncols=5)
 
 
 def draw_distances(axes: Axes, run: Run, confidence: float = 0.95) -> Axes:
@@ -69,6 +69,7 @@ def draw_distances(axes: Axes, run: Run, confidence: float = 0.95) -> Axes:
     found = distances_by_epoch(run, confidence)
     for field, by_epoch in found.items():
         _draw_field(axes, field, by_epoch)
+    _explain_hollow(axes, found)
     axes.set_yscale("log", nonpositive="clip")
     shown = [c.distance for by_epoch in found.values() for c in by_epoch.values() if c.distance > 0]
     if shown:
@@ -84,7 +85,8 @@ def distances_by_epoch(run: Run, confidence: float = 0.95) -> dict[str, dict[int
     cloud = finished_of(run)
     epochs = sorted({*(cloud.settings.snapshots if cloud.kept else ()), cloud.settings.epochs})
     if len(epochs) < 2:
-        raise InputError([("run", "must have snapshots of epochs before the last, got none")])
+        message = "must have snapshots of epochs before the last, as snapshots = [1, 2] keeps them; got none"
+        raise InputError([("run", message)])
     rows = np.unique(np.linspace(0, len(epochs) - 1, MOST_EPOCHS).round().astype(int))
     found = compare_by_epoch(cloud, run.flows.values(), confidence, [epochs[row] for row in rows])
     found = {field: by_epoch for field, by_epoch in found.items() if by_epoch}
@@ -103,3 +105,11 @@ def _draw_field(axes: Axes, field: str, by_epoch: Mapping[int, Comparison]) -> N
     axes.errorbar(epochs, distance, bars, color=style["color"], linestyle="none", capsize=2.5, linewidth=1.0)
     marks = {**style, "linestyle": "none", "markersize": 5, "markerfacecolor": "white"}
     axes.plot(epochs[hollow], distance[hollow], zorder=4, **marks)
+
+
+def _explain_hollow(axes: Axes, found: Mapping[str, Mapping[int, Comparison]]) -> None:
+    """Say in the legend what a hollow mark is, where there is one."""
+    if any(c.compatible for by_epoch in found.values() for c in by_epoch.values()):
+        axes.plot(
+            [], [], "o", color="black", markersize=5, markerfacecolor="white", label="hollow: compatible"
+        )

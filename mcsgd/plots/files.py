@@ -38,7 +38,7 @@ def check_drawing(
     """Say the same of a file with one of these endings."""
     if Path(path).suffix.lower() not in suffixes:
         raise InputError([("output", f"must end in {', '.join(suffixes)}, got {path}")])
-    target = check_output(path, "output", replace)
+    target = check_output(path, "output", replace, instead="replace it: --force, or replace=True in Python")
     if source is not None and target.exists() and source.exists() and target.samefile(source):
         raise InputError([("output", f"must not be the file that it is about, got {target}")])
     return target

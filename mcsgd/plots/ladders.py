@@ -22,6 +22,8 @@ __all__ = ["draw_orders", "plot_orders"]
 TICK_WIDTH = 0.55
 """Inches that the label of a tick takes."""
 MOST_PANELS = 12
+PLACES = 0.62, 0.38
+"""Along a piece, from rung to rung, of the labels of fields that may run close to each other."""
 EXACT = 0.001
 """Error of an order, below which a legend does not show it."""
 
@@ -78,10 +80,10 @@ def draw_orders(axes: Axes, ladder: Ladder, slopes: bool = True) -> Axes:
     matplotlib.axes.Axes
         The same.
     """
-    for one in ladder.fields:
+    for i, one in enumerate(ladder.fields):
         _draw_ladder(axes, ladder, one)
         if slopes:
-            _label_slopes(axes, ladder, one)
+            _label_slopes(axes, ladder, one, PLACES[i % len(PLACES)])
     axes.set_xscale("log")
     axes.set_yscale("log")
     most = max(int(axes.bbox.width / axes.figure.dpi / TICK_WIDTH), 2)
@@ -111,10 +113,9 @@ def _draw_ladder(axes: Axes, ladder: Ladder, one: FieldOrder) -> None:
     axes.errorbar(sizes[below], limits, 0.5 * limits, uplims=True, markerfacecolor="none", alpha=0.6, **marks)
 
 
-def _label_slopes(axes: Axes, ladder: Ladder, one: FieldOrder) -> None:
+def _label_slopes(axes: Axes, ladder: Ladder, one: FieldOrder, place: float) -> None:
     for index in np.flatnonzero(np.isfinite(one.slopes)):
-        pair = slice(index, index + 2)
-        x, y = np.sqrt(np.prod(ladder.sizes[pair])), np.sqrt(np.prod(one.distance[pair]))
+        x, y = (v[index] ** (1 - place) * v[index + 1] ** place for v in (ladder.sizes, one.distance))
         axes.annotate(
             f"{one.slopes[index]:.2f}",
             (x, y),

@@ -10,8 +10,8 @@ from typing import Any
 __all__ = ["CHANCE", "CLOUD", "MEAN", "PATHS", "PREDICTED", "SAMPLE", "field_style"]
 
 CLOUD, PATHS, MEAN, CHANCE = "#56B4E9", "#8C8C8C", "#F0E442", "#E4E4E4"
-PREDICTED: dict[str, Any] = {"color": "#000000", "linestyle": "-", "label": "predicted"}
-SAMPLE: dict[str, Any] = {"color": "#D55E00", "linestyle": "--", "label": "from the sample"}
+PREDICTED: dict[str, Any] = {"color": "#000000", "linestyle": "-", "label": "predicted, 95%"}
+SAMPLE: dict[str, Any] = {"color": "#D55E00", "linestyle": "--", "label": "from the sample, 95%"}
 STYLES: dict[str, dict[str, Any]] = {
     "gradient": {"color": "#000000", "linestyle": "--", "marker": "s"},
     "gd": {"color": "#009E73", "linestyle": "-.", "marker": "D"},

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mcsgd.checks import Checks
-from mcsgd.errors import InputError, McsgdWarning
+from mcsgd.errors import InputError
 from mcsgd.kernels import steps
 from mcsgd.kernels.emit import LANES
 from mcsgd.kernels.jit import INDICES, VECTOR, user_jit
 from mcsgd.kernels.pointers import pointer_to
 from mcsgd.problems.at_once import gradient_of_eight
 from mcsgd.problems.base import Array, Batch, Kernels, Problem
+from mcsgd.problems.custom_checks import check_fills, check_gradient, check_indices
 from mcsgd.problems.differences import central_difference
 from mcsgd.problems.sources import plain, source_of
 from mcsgd.problems.stepper import Stepper, padded_to, side_by_side
@@ -72,7 +73,7 @@ class Custom(Problem):
     Over fixed batches, one call of the gradient steps eight trajectories, several times as fast, where
     its code allows (`at_once` tells): arithmetic and functions of numbers and of arrays in one dimension, no
     decision (``if``, ``while``) by what depends on `w`; ``np.where``, ``max`` and ``min`` choose without.
-    So are few trajectories, for their bits must be those of many.
+    Few trajectories are stepped in the same way, so that their bits are those of many.
 
     Parameters
     ----------
@@ -137,7 +138,8 @@ class Custom(Problem):
         parameters = checks.integer("parameters", parameters, at_least=1)
         examples = checks.integer("examples", examples, at_least=1)
         if not isinstance(data, tuple) or not data:
-            checks.fail("data", f"must be a tuple of at least one array or number, got {type(data).__name__}")
+            found = "an empty one" if isinstance(data, tuple) else type(data).__name__
+            checks.fail("data", f"must be a tuple of at least one array or number, got {found}")
             data = (0.0,)
         held = tuple(_data_item(checks, i, item) for i, item in enumerate(data))
         for name, function in (("gradient", gradient), ("loss", loss), ("hessian_vector", hessian_vector)):
@@ -156,12 +158,12 @@ class Custom(Problem):
         super().__init__(kernels, held, examples, parameters, batch_size)
         near = np.random.default_rng(0).normal(size=parameters) * 0.1 if check_at is None else check_at
         self._near = point = self._vector("check_at", near)
-        self._check_fills(point)
+        batches = {k: self._rows(k)[0] for k in sorted({0, self.batches - 1})}  # the last may be smaller
+        check_indices(gradient, held, batches.values(), point)
+        check_fills(kernels.gradient, held, batches[0], point)
         self.derivatives = "formula" if hessian_vector else self._pick_derivative(gradient, point)
         if loss is not None:
-            # The last batch, where it is smaller, shows a division by B in place of batch.size.
-            for k in sorted({0, self.batches - 1}):
-                self._check_gradient(point, k)
+            check_gradient(kernels, held, batches, point)
 
     def digest(self) -> str:
         """Return a hash of the data and of the functions' source."""
@@ -259,38 +261,3 @@ class Custom(Problem):
             return "central difference"
         scale = np.abs(difference).max() + np.finfo(float).tiny
         return "complex step" if np.abs(step - difference).max() < 1e-6 * scale else "central difference"
-
-    def _check_fills(self, w: Array) -> None:
-        """Raise InputError if the gradient depends on what `out` held before."""
-        found = []
-        for before in (0.0, np.nan):
-            out = np.full(w.size, before)
-            self.kernels.gradient(w, self._rows(0)[0], self.data, out)
-            found.append(out)
-        kept = np.flatnonzero(np.isnan(found[1]) & ~np.isnan(found[0]))
-        if len(kept):
-            raise InputError(
-                [("gradient", f"must set every entry of `out`, got {kept[0]} unset: begin with out[:] = 0.0")]
-            )
-
-    def _check_gradient(self, w: Array, k: int) -> None:
-        """Warn, naming the worst coordinate, if the gradient of batch k is not the loss's."""
-        rows = self._rows(k)[0]
-        gradient = self._slope(w, rows)
-        expected = np.array(
-            [
-                central_difference(lambda x: np.array(self.kernels.loss(x, rows, self.data)), w, unit)
-                for unit in np.eye(w.size)
-            ]
-        )
-        off = np.abs(gradient - expected)
-        worst = int(np.nanargmax(np.where(np.isfinite(off), off, np.inf)))
-        if not off[worst] <= 1e-6 * (
-            np.abs(expected).max() + 1e-3 * abs(self.kernels.loss(w, rows, self.data))
-        ):
-            warnings.warn(
-                f"gradient does not agree with loss on batch {k}: worst at coordinate {worst}, where it is "
-                f"{gradient[worst]:.6g} and the loss's central difference is {expected[worst]:.6g}",
-                McsgdWarning,
-                stacklevel=3,
-            )

@@ -81,6 +81,8 @@ def _covariance(run: Run, confidence: float) -> Iterator[Picture]:
 
 
 def _distances(run: Run, confidence: float) -> Iterator[Picture]:
+    if run.cloud.settings.epochs == 1:
+        return
     caption = (
         f"From the mean to the flow after as many epochs, with {100 * confidence:g}% intervals; hollow where "
         "the flow is compatible. Before the last epoch the flow is interpolated between the steps of its "

@@ -91,7 +91,7 @@ def _answer(run: Run, confidence: float) -> list[Any]:
     flows = [(field, FLOWS.get(field, "a field of one's own")) for field in run.flows]
     reading = (
         "A flow is excluded if chance alone would take the mean as far from it with a probability p of less "
-        f"than {100 * (1 - confidence):.3g}%. Else it is compatible, and the interval of its distance begins "
+        f"than {100 * (1 - confidence):.3g}%. Else it is compatible in distance, whose interval then begins "
         "at 0. The standard error is that along the difference."
     )
     if found.cloud.deterministic:

@@ -66,8 +66,8 @@ def _all(names: list[str]) -> str:
 
 
 def _answer(study: Study, ladders: list[Ladder], confidence: float) -> tuple[Any, ...]:
-    means = Text(f"{about_means(study)}.")
-    said = [Text(f"{text[0].upper()}{text[1:]}.") for text in study.warnings]
+    means = Text(f"{about_means(study).capitalize()}.")
+    said = [Text(f"Warning: {text}.") for text in study.warnings]
     if not ladders:
         return Text("What varies has no size, so there are no orders: see the distances."), means, *said
     size = ladders[0].size_name

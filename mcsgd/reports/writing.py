@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mcsgd.comparison import check_confidence
+from mcsgd.comparable import check_confidence
 from mcsgd.plots.files import check_drawing, empty_figure
 from mcsgd.reports.blocks import to_html
 from mcsgd.reports.run_page import run_page
 from mcsgd.reports.study_page import study_page
 from mcsgd.run import Run
+from mcsgd.storage import load
 from mcsgd.storage.output import new_file
-from mcsgd.storage.studies import load_any
 from mcsgd.studies.study import Study
 
 __all__ = ["report"]
@@ -77,7 +77,7 @@ def report(
     check_confidence(confidence)
     empty_figure(1, 1)  # raises where matplotlib is not installed
     name = None if source is None else source.name
-    found = result if isinstance(result, Run | Study) else load_any(result)
+    found = result if isinstance(result, Run | Study) else load(result)
     if isinstance(found, Study):
         page = study_page(found, name, confidence)
     else:

@@ -1,5 +1,5 @@
 """HDF5 files: schema, writing, reading, provenance."""
 
-from mcsgd.storage.read import load
+from mcsgd.storage.opening import load
 
 __all__ = ["load"]

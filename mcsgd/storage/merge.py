@@ -20,7 +20,7 @@ from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
 from mcsgd.storage.output import check_run_output
 from mcsgd.storage.parts import HEAD, Parts
-from mcsgd.storage.read import load, load_whole, read_head
+from mcsgd.storage.read import load_run, load_whole, read_head
 from mcsgd.storage.shards import Shard, as_shard, open_shard, range_of
 from mcsgd.storage.write import ROWS
 
@@ -91,7 +91,7 @@ def merge(
         _check_overlaps([*holdings.others, *holdings.shards])
         blank = replace(head.cloud, rows=None, known_moments=None)
         holdings.finish(replace(head, cloud=blank), origin.settings.trajectories, head.stopped_by)
-    return load(path)
+    return load_run(path)
 
 
 def _heads(places: Sequence[Path]) -> Iterator[tuple[Path, Run]]:
@@ -101,7 +101,7 @@ def _heads(places: Sequence[Path]) -> Iterator[tuple[Path, Run]]:
         if head.is_file() and head.name == HEAD:
             yield place, read_head(head)
         elif head.is_file() and range_of(head) is None:
-            yield place, load(head)
+            yield place, load_run(head)
 
 
 def _found(places: Sequence[Path], origin: Origin) -> Iterator[Shard]:

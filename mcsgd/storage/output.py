@@ -20,12 +20,16 @@ PARTS = ".parts"
 
 
 def check_output(
-    path: str | os.PathLike[str], argument: str = "path", replace: bool = False, size: int = 0
+    path: str | os.PathLike[str],
+    argument: str = "path",
+    replace: bool = False,
+    size: int = 0,
+    instead: str = "",
 ) -> Path:
     """Say, before anything is computed, whether a file can be made at `path`; touch nothing.
 
     Directories that do not exist yet are made by `new_file`. `replace` allows a file to be there; `size`
-    is how many bytes it will have.
+    is how many bytes it will have, and `instead` says how one allows that.
 
     Raises
     ------
@@ -36,7 +40,8 @@ def check_output(
     """
     target = Path(path).expanduser().absolute()
     if os.path.lexists(target) and not (replace and target.is_file()):
-        raise OutputExistsError(f"{argument}: {target} exists; it was not touched. Choose another name")
+        also = f", or {instead}" if instead and target.is_file() else ""
+        raise OutputExistsError(f"{argument}: {target} exists; it was not touched. Choose another name{also}")
     folder = _existing(target.parent)
     try:
         longest = os.pathconf(folder, "PC_NAME_MAX")

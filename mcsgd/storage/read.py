@@ -23,13 +23,13 @@ from mcsgd.storage.schema import open_file
 from mcsgd.storage.seal import broken_seal, is_sealed
 from mcsgd.storage.stored import stored_rows
 
-__all__ = ["head_of", "load", "load_whole", "read_head", "row_shapes", "run_of"]
+__all__ = ["head_of", "load_run", "load_whole", "read_head", "row_shapes", "run_of"]
 
 SOON_READ = 2**24
 """Bytes of a file that is read whole to look for damage; `mcsgd verify` does it for any."""
 
 
-def load(path: str | os.PathLike[str]) -> Run:
+def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run's HDF5 file. Needs no numba and compiles nothing.
 
     Endpoints, and all else that is as long as there are trajectories, are read when they are first asked
@@ -46,15 +46,15 @@ def load(path: str | os.PathLike[str]) -> Run:
 
 
 def load_whole(path: Path) -> Run:
-    """Read a run's file as `load` does, having looked at every byte of it; raises as it does."""
-    run, reason = load(path), broken_seal(path)
+    """Read a run's file as `load_run` does, having looked at every byte of it; raises as it does."""
+    run, reason = load_run(path), broken_seal(path)
     if reason:
         raise FileFormatError(f"{path} is damaged: {reason}")
     return run
 
 
 def read_head(path: Path) -> Run:
-    """Return a run without its trajectories, from a file that need not have any; raises as `load`."""
+    """Return a run without its trajectories, from a file that need not have any; raises as `load_run`."""
     return _load(path, lambda file, _: head_of(file))
 
 

@@ -151,8 +151,7 @@ def _check_version(path: Path, file: h5py.File, kind: str) -> None:
             f"{path} is an HDF5 file, but not {NAMES[kind]} of mcsgd: it has no format attribute of ours"
         )
     if mark != kind:
-        reader = ": mcsgd.load_study reads it" if mark == STUDY else ""
-        raise FileFormatError(f"{path} is {NAMES[mark]}, and not {NAMES[kind]}{reader}")
+        raise FileFormatError(f"{path} is {NAMES[mark]}, and not {NAMES[kind]}")
     try:
         major, minor = (int(x) for x in file.attrs["format_version"])
         stream, writer = int(file.attrs["stream_version"]), str(file.attrs["mcsgd_version"])

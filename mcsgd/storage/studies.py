@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsgd.errors import FileFormatError
-from mcsgd.run import Run
 from mcsgd.storage.arrays import write_array
 from mcsgd.storage.nodes import read_nodes
 from mcsgd.storage.output import new_file
-from mcsgd.storage.read import SOON_READ, head_of, load, run_of
-from mcsgd.storage.schema import MATRIX, POINT, STUDY, format_of, open_file, write_versions
+from mcsgd.storage.read import SOON_READ, head_of, run_of
+from mcsgd.storage.schema import MATRIX, POINT, STUDY, open_file, write_versions
 from mcsgd.storage.seal import broken_seal, seal
 from mcsgd.storage.sink import written
 from mcsgd.storage.study_tables import write_tables
@@ -30,7 +29,6 @@ from mcsgd.studies.study import Study
 
 __all__ = [
     "Stored",
-    "load_any",
     "load_study",
     "read_found",
     "read_point",
@@ -68,11 +66,6 @@ def load_study(path: str | os.PathLike[str]) -> Study:
         if target.stat().st_size <= SOON_READ and (reason := broken_seal(target)):
             raise FileFormatError(f"{target} is damaged: {reason}")
         return _checked(target, lambda: _read_study(file, target))
-
-
-def load_any(path: str | os.PathLike[str]) -> Run | Study:
-    """Read a run's file as `mcsgd.load` does, and a study's as `load_study`."""
-    return load_study(path) if format_of(Path(path).expanduser()) == STUDY else load(path)
 
 
 def stored_points(path: Path) -> list[Stored]:

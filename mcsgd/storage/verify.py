@@ -16,7 +16,7 @@ from mcsgd.ensemble import Ensemble
 from mcsgd.errors import FileFormatError
 from mcsgd.rows import pieces
 from mcsgd.run import Run
-from mcsgd.storage.read import load, run_of
+from mcsgd.storage.read import load_run, run_of
 from mcsgd.storage.schema import STUDY, format_of, open_file
 from mcsgd.storage.seal import broken_seal
 from mcsgd.storage.studies import load_study
@@ -68,7 +68,7 @@ def verify(path: str | os.PathLike[str]) -> Verification:
     try:
         if format_of(target) == STUDY:
             return Verification(target, (*found, *_study(target)))
-        run = load(target)
+        run = load_run(target)
     except FileFormatError as error:
         if "damaged" not in str(error):
             raise

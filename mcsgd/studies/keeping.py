@@ -23,7 +23,7 @@ from mcsgd.storage.identity import SECTIONS, differences, refusal
 from mcsgd.storage.nodes import nodes_of
 from mcsgd.storage.output import new_file
 from mcsgd.storage.parts import Parts
-from mcsgd.storage.read import load
+from mcsgd.storage.read import load_run
 from mcsgd.storage.schema import FORMAT
 from mcsgd.storage.seal import broken_seal
 from mcsgd.storage.studies import (
@@ -215,4 +215,4 @@ class Keeping:
             return read_found(self.parts.target, cast(Stored, stored).index)
         if self._exact(i):
             return read_point(part)
-        return Found(load(part), tuple(nodes_of(part, FORMAT)), self.job.range_number(i))
+        return Found(load_run(part), tuple(nodes_of(part, FORMAT)), self.job.range_number(i))

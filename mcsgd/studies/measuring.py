@@ -67,7 +67,7 @@ def study(
         Whether means are those over all orders (`mcsgd.exact_mean`); "auto": at those points where that takes
         at most 1e7 gradient steps. Their error is the flow's accuracy alone.
     path : path, optional
-        An HDF5 file to write; `mcsgd.load_study` reads it.
+        An HDF5 file to write; `mcsgd.load` opens it.
     workers : int, optional
         As in `simulate`.
     progress : bool or callable

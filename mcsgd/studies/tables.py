@@ -10,7 +10,7 @@ import numpy as np
 
 from mcsgd.display import Table, counted, number, pairs
 from mcsgd.ladders.gaps import Gap
-from mcsgd.ladders.result import Ladder
+from mcsgd.ladders.result import Ladder, range_text
 from mcsgd.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def points_table(study: Study) -> Table:
     rows = [
         (
             *map(_value, point.at.values()),
-            number(point.range_number, 2),
+            range_text(point.range_number),
             *(_distance(point.gaps.get(name)) for name in study.fields),
         )
         for point in study.points
@@ -52,11 +52,11 @@ def about_means(study: Study) -> str:
     """Say how the means of the points were had."""
     counts = study.count
     exact = int(np.sum(counts == 0))
-    text = f"{exact} of {counts.size} means are exact"
     if exact == counts.size:
-        return text
+        return "all means are exact"
     few, many = counts[counts > 0].min(), counts.max()
-    return f"{text}, the others over {few if few == many else f'{few} to {many}'} trajectories each"
+    over = f"over {few if few == many else f'{few} to {many}'} trajectories each"
+    return f"{exact} of {counts.size} means are exact, the others {over}" if exact else f"means are {over}"
 
 
 def studied_table(study: Study) -> Table:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcsgd.checks import Checks
+from mcsgd.display import MOST_ITEMS, Shown, Table, number
 from mcsgd.flow import Flow
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import Settings
@@ -22,7 +23,7 @@ __all__ = ["Decomposition", "check_decomposable", "decompose"]
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
+class Decomposition(Shown):
     """The terms of a modified loss along a flow.
 
     Attributes
@@ -48,6 +49,25 @@ class Decomposition:
     def total(self) -> Array:
         """The modified loss, (p,)."""
         return self.loss + self.gradient_term + self.variance_term
+
+    def tables(self) -> list[Table]:
+        """Return a line for each of some times, evenly spread."""
+        return [self.terms_table(MOST_ITEMS)]
+
+    def terms_table(self, most: int) -> Table:
+        """Return a line for each time, or for so many of them, evenly spread."""
+        columns = "time", "loss C", "gradient term", "variance term", "total"
+        rows = [
+            (
+                f"{self.time[i]:.6g}",
+                number(self.loss[i], 8),
+                number(self.gradient_term[i], 4),
+                number(self.variance_term[i], 4),
+                number(self.total[i], 8),
+            )
+            for i in np.unique(np.linspace(0, len(self.time) - 1, most).round().astype(int))
+        ]
+        return Table(f"Terms of the modified loss along the {self.field} flow", columns, rows, 4)
 
     def __repr__(self) -> str:
         return f"Decomposition({self.field}, {len(self.time)} points, time 0 to {self.time[-1]:g})"

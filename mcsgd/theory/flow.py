@@ -10,6 +10,7 @@ from scipy.integrate import DOP853
 
 from mcsgd.checks import Checks
 from mcsgd.flow import Flow
+from mcsgd.given import check_given
 from mcsgd.kernels.trajectory import LARGEST
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import Settings
@@ -60,7 +61,7 @@ def integrate(problem: Problem, start: ArrayLike, settings: Settings, field: str
     True
     """
     checks = Checks()
-    w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
+    w0 = check_given(checks, problem, start, settings)
     checks.done()
     name = check_field(problem, settings, field)
     with np.errstate(all="ignore"):

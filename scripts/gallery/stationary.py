@@ -11,7 +11,7 @@ from setups import logistic
 import mcsgd
 from mcsgd.plots import field_style
 
-NAMES = {"gradient": "minimum of C", "sgd": "minimum of C_SGD", "second-order": "next order's zero"}
+NAMES = {"gradient": "minimum of C", "sgd": "minimum of $C_{SGD}$", "second-order": "next order's zero"}
 
 
 @published

@@ -31,7 +31,7 @@ def main(size):
     sgd, low, high, theory, gd = np.array(points).T
     lines = np.transpose([mean, mean + norms / 40, mean - (w + 1) ** 2 / 2, mean + (w + 1) ** 2 / 2])
     left.plot(w, lines, label=["C", "$C_{SGD}$, step size 0.1", "minibatches 1, 3", "minibatches 2, 4"])
-    left.set(xlabel="w, started at 0.03", ylabel="loss", ylim=(-0.25, 1.3))
+    left.set(xlabel="w, started at 0.03", ylabel="loss", ylim=(-0.25, 2.1))
     right.errorbar(steps, sgd, [low, high], fmt="o", color=BLUE, label="SGD")
     right.plot(steps, theory, color=VERMILION, label="theory: ridge of $C_{SGD}$, noise")
     right.plot(steps, gd, "D", color=GREEN, label="GD")

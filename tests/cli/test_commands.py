@@ -178,7 +178,10 @@ def test_problems():
 def test_plot(run, tmp_path):
     assert "Drawn to" in mcsgd("plot", run).stdout
     assert (tmp_path / "toy.png").read_bytes().startswith(b"\x89PNG")
-    assert "toy.png exists; it was not touched" in mcsgd("plot", run, code=2).stderr
+    refused = mcsgd("plot", run, code=2).stderr
+    assert "toy.png exists; it was not touched. Choose another name, or replace it: --force" in refused
+    refused = mcsgd("plot", run, "--kind", "order", code=2).stderr
+    assert "kind: must be cloud or coordinates or covariance or path for a run, got 'order'" in refused
     mcsgd("plot", run, "--force")
     mcsgd("plot", run, "-o", tmp_path / "toy.pdf")
     assert "output: must end in .png, .pdf, .svg" in mcsgd("plot", run, "-o", "toy.bmp", code=2).stderr

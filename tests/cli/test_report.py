@@ -9,7 +9,7 @@ from mcsgd.experiment import Experiment
 from mcsgd.plots import PICTURES
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
-from mcsgd.storage.read import load
+from mcsgd.storage import load
 
 
 @pytest.fixture(scope="module")

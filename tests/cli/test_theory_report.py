@@ -68,7 +68,15 @@ def test_minima(experiment):
     assert about["minima"][2]["loss"] > about["minima"][0]["loss"]
     lines = command("minima", path).stdout.splitlines()
     assert lines[0] == "Minima at step size 0.02, sampling random-order"
-    assert [line.split()[0] for line in lines[2:]] == ["gradient", "gd", "sgd", "coordinate", "0", "1"]
+    assert [line.split()[0] for line in lines[2:]] == [
+        "gradient",
+        "gd",
+        "sgd",
+        "Where",
+        "coordinate",
+        "0",
+        "1",
+    ]
 
 
 def test_minima_with_replacement_are_without_the_variance_penalty(experiment):

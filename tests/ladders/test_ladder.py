@@ -11,7 +11,7 @@ from scipy import stats
 import mcsgd
 from mcsgd.errors import McsgdWarning
 from mcsgd.ladders.gaps import Gap
-from mcsgd.ladders.ladder import Rung, make_ladder
+from mcsgd.ladders.ladder import Rung, make_ladder, range_warnings
 from mcsgd.problems import Quadratic, ScalarFactorization
 from mcsgd.settings import Settings
 from mcsgd.theory import integrate, largest_curvature
@@ -142,6 +142,24 @@ def test_below_the_accuracy_of_flows(toy):
     assert found["second-order"].message.endswith("below the accuracy of flows: take larger steps")
 
 
+def test_what_is_left_out_has_a_column_where_something_is():
+    distances, sizes = np.array([1.0, 0.25, 0.0625]), np.array([1.0, 0.5, 0.25])
+    rungs = rungs_of(distances, sizes, 0.1 * sizes)
+    last = replace(rungs[-1], gaps={"gd": replace(rungs[-1].gaps["gd"], left_out="diverged")})
+    for chosen, name in ((rungs, "±"), ([*rungs[:-1], last], "left out")):
+        (table,) = make_ladder("step_size", "step size", {}, chosen, ["gd"], 0.95).tables()
+        assert table.columns[-1] == name
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_a_warning_names_its_points():
+    numbers = np.array([0.1, 0.4, 0.5])
+    (text,) = range_warnings(numbers, ["epochs 1", "epochs 2", "epochs 3"])
+    assert text.startswith("m eps lambda_max is beyond 0.3 for epochs 2, epochs 3 (up to 0.5): ")
+    (text,) = range_warnings(numbers, ["epochs 1", "epochs 2, B 1", "epochs 3, B 1"])
+    assert "for epochs 2, B 1; epochs 3, B 1 (up" in text
+
+
 def test_a_warning_beyond_the_asymptotic_range():
     problem = Quadratic([[[1.0]], [[2.0]]], [[0.0], [1.0]])
     with pytest.warns(McsgdWarning) as caught:
@@ -195,7 +213,7 @@ def rungs_of(distances, sizes, rho, error=1e-6):
             0.0,
             "(2.00 2.00 2.20 3.30) have not settled: 2.00 would be far from the last",
         ),
-        ([2.0, 2.0], 5.0, "(2.00 2.00) have not settled: it may be "),
+        ([2.0, 2.0], 5.0, "(2.00 2.00) have not settled: it may be anything. Take smaller"),
     ],
 )
 @pytest.mark.parametrize("descending", [True, False])

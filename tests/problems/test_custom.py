@@ -288,6 +288,49 @@ def test_gradient_that_is_wrong_on_the_smaller_last_batch():
         make(divides_by_b, loss=loss)
 
 
+def summed(w, batch, data, out):
+    for_floats_only_compiled(w, batch, data, out)
+    for j in range(w.size):
+        out[j] *= -5
+
+
+def test_a_gradient_that_is_off_by_a_factor():
+    """And it is said once, not of each batch."""
+    with pytest.warns(McsgdWarning, match="it is -5 times the loss's") as caught:
+        make(summed, loss=loss)
+    assert len(caught) == 1
+
+
+def beyond_out(w, batch, data, out):
+    out[:] = 0.0
+    for i in batch:
+        out[3] += w[0] * i
+
+
+def beyond_the_data(w, batch, data, out):
+    _, y, l2 = data
+    for j in range(w.size):
+        out[j] = w[j] * l2
+    for i in batch:
+        out[0] += y[i + 1]
+
+
+@pytest.mark.parametrize(
+    ("gradient", "index"), [(beyond_out, "index 3 is out of"), (beyond_the_data, "index 11 is out of")]
+)
+def test_an_index_out_of_bounds(gradient, index):
+    """In the first batch, and in the last alone."""
+    with pytest.raises(InputError, match=f"gradient: must index within its arrays, got: {index} bounds"):
+        make(gradient)
+
+
+def test_no_data_are_an_empty_tuple():
+    with pytest.raises(
+        InputError, match="data: must be a tuple of at least one array or number, got an empty"
+    ):
+        Custom(adds_to_out, (), 3, 11, 3)
+
+
 def adds_to_out(w, batch, data, out):
     out += w
 

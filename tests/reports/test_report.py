@@ -87,6 +87,11 @@ def test_what_is_not_there_is_said(tmp_path):
     assert "Distance by epoch not drawn: the run must have snapshots" in page.text
 
 
+def test_one_epoch_has_no_distances_on_the_way(toy, tmp_path):
+    cloud = mcsgd.simulate(toy, [1.2, 0.7], mcsgd.Settings(0.01, trajectories=20))
+    assert "Distance by epoch" not in Page(written(Run(cloud), tmp_path)).text
+
+
 def test_diverged_trajectories(tmp_path):
     path = make_file("diverged", tmp_path)
     page, cloud = Page(written(path, tmp_path)), mcsgd.load(path).cloud

@@ -171,7 +171,7 @@ def test_every_flipped_bit_is_found(path):
         flip(path, int(bit))
         assert not mcsgd.verify(path).passed
         with pytest.raises(FileFormatError, match=r"study\.h5"):
-            mcsgd.load_study(path)
+            mcsgd.load(path)
         path.write_bytes(content)
 
 
@@ -197,7 +197,7 @@ def test_missing_attribute(path, name):
         del file.attrs[name]
     seal(path)
     with pytest.raises(FileFormatError, match=r"study\.h5 is damaged"):
-        mcsgd.load_study(path)
+        mcsgd.load(path)
 
 
 @pytest.mark.parametrize("name", ["field", "points/3", "points/0/exact/mean", "points/7/moments/bins/mean"])
@@ -206,7 +206,7 @@ def test_missing_dataset(path, name):
         del file[name]
     seal(path)
     with pytest.raises(FileFormatError, match=r"study\.h5 is damaged"):
-        mcsgd.load_study(path)
+        mcsgd.load(path)
 
 
 def test_a_newer_version_is_refused(path):
@@ -214,4 +214,4 @@ def test_a_newer_version_is_refused(path):
         file.attrs["format_version"] = (2, 0)
     seal(path)
     with pytest.raises(FileFormatError, match=r"has format version 2\.0"):
-        mcsgd.load_study(path)
+        mcsgd.load(path)

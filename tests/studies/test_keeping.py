@@ -70,7 +70,7 @@ def parts(path):
 
 
 def test_a_file_gives_the_study_back(toy, path):
-    found, again = measure(toy, path), mcsgd.load_study(path)
+    found, again = measure(toy, path), mcsgd.load(path)
     assert found.as_dict() == again.as_dict() == measure(toy, None).as_dict()
     assert (again.axes, again.fields, again.fixed_time) == (found.axes, found.fields, False)
     assert again.experiment["study"] == {"vary": VARY, "fixed_time": False, "exact": "auto"}
@@ -82,7 +82,7 @@ def test_nothing_to_do(toy, path):
     measure(toy, path)
     before = path.read_bytes(), path.stat().st_mtime_ns
     found = measure(toy, path, progress=never)
-    assert found.as_dict() == mcsgd.load_study(path).as_dict()
+    assert found.as_dict() == mcsgd.load(path).as_dict()
     fewer = replace(SETTINGS, trajectories=1000)
     assert measure(toy, path, fewer, fields=["gradient"], progress=never).count[0, 1] == 2000
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
@@ -244,15 +244,14 @@ def test_runs_and_studies_are_told_apart(toy, path):
     before = path.read_bytes()
     with pytest.raises(FileFormatError, match="is a run, and not a study"):
         measure(toy, path, progress=never)
-    with pytest.raises(FileFormatError, match="is a run, and not a study"):
-        mcsgd.load_study(path)
+    assert isinstance(mcsgd.load(path), mcsgd.Run)
     assert path.read_bytes() == before
     path.unlink()
     measure(toy, path)
     before = path.read_bytes()
-    for call in (lambda: mcsgd.load(path), lambda: mcsgd.simulate(toy, START, SETTINGS, path)):
-        with pytest.raises(FileFormatError, match="is a study, and not a run"):
-            call()
+    with pytest.raises(FileFormatError, match=r"is a study, and not a run\. It was not touched"):
+        mcsgd.simulate(toy, START, SETTINGS, path)
+    assert isinstance(mcsgd.load(path), mcsgd.Study)
     assert path.read_bytes() == before
 
 
@@ -315,13 +314,13 @@ def test_warnings_are_kept_however_it_was_made(toy, path):
     interrupted(toy, path, **options)
     with pytest.warns(McsgdWarning):
         measure(toy, path, **options)
-    assert mcsgd.load_study(path).warnings == texts
+    assert mcsgd.load(path).warnings == texts
 
 
 def test_loading_imports_neither_numba_nor_the_simulation(toy, path):
     measure(toy, path)
     code = (
-        "import sys, mcsgd; found = mcsgd.load_study(sys.argv[1]); print(found.ladders()); "
+        "import sys, mcsgd; found = mcsgd.load(sys.argv[1]); print(found.ladders()); "
         "print(*{'numba', 'mcsgd.simulation', 'mcsgd.theory', 'mcsgd.exact'} & set(sys.modules))"
     )
     command = [sys.executable, "-W", "error", "-c", code, path]
@@ -333,6 +332,6 @@ def test_starts_and_texts_come_back(toy, path):
     starts = np.array([[1.2, 0.7], [0.5, -0.3]])
     vary = {"sampling": ["random-order", "with-replacement"]}
     found = mcsgd.study(toy, starts, replace(SETTINGS, design="independent"), vary, path=path)
-    again = mcsgd.load_study(path)
+    again = mcsgd.load(path)
     assert again.axes == found.axes
     assert [point.start.tolist() for point in again.points] == [[1.2, 0.7], [0.5, -0.3]] * 2
