@@ -184,20 +184,62 @@ class Experiment:
         progress: bool | Progress = False,
         stop: StopRules | None = None,
         executor: Executor | None = None,
+        tasks: int | None = None,
     ) -> Study:
         """Measure all points of the [study] section, and write them to one HDF5 file.
 
         With a path, it can be called again: what is there already is not done again. See `mcsgd.study`, whose
         arguments these are, and whose exceptions; InputError too if there is no such section.
+
+        Parameters
+        ----------
+        tasks : int, optional
+            Only put together what so many calls of `study_task` have done.
+
+        Raises
+        ------
+        IncompleteError
+            Also if some of the `tasks` have not done all that is theirs; the message names them.
         """
         from mcsgd.studies.measuring import measure
 
-        if self.grid is None:
-            raise InputError([("study", "is needed: a section with vary, as vary.step_size = [0.02, 0.01]")])
         try:
-            return measure(self.grid, self.tables, path, workers, progress, stop, executor)
+            return measure(self._grid, self.tables, path, workers, progress, stop, executor, tasks)
         except InputError as error:
             raise error.located(PLACES | {"exact": "study.exact"}) from None
+
+    def study_task(
+        self,
+        path: str | os.PathLike[str],
+        task: tuple[int, int],
+        workers: int | None = None,
+        progress: bool | Progress = False,
+        stop: StopRules | None = None,
+    ) -> None:
+        """Do share k of n of a study's work, for task = (k, n), k = 0..n - 1, of a job array.
+
+        Points, and shares of the trajectories of those that take long, are dealt out by their cost. What is
+        done stands in the directory PATH.parts, of which `study` makes the file: it does what is missing. See
+        `study`.
+
+        Raises
+        ------
+        IncompleteError
+            If the time was over before the share was done. What was is kept.
+        """
+        from mcsgd.studies.measuring import measure_task
+
+        try:
+            measure_task(self._grid, self.tables, path, task, workers, progress, stop)
+        except InputError as error:
+            raise error.located(PLACES | {"exact": "study.exact"}) from None
+
+    @property
+    def _grid(self) -> Grid:
+        """The points of the study; an error if there is none."""
+        if self.grid is None:
+            raise InputError([("study", "is needed: a section with vary, as vary.step_size = [0.02, 0.01]")])
+        return self.grid
 
     def warm_up(self) -> str:
         """Compile all that `run` needs and keep it on disk; return the directory it lies in.

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mcsgd.engines import spread
+from mcsgd.engines import Work, spread
 from mcsgd.ensemble import Ensemble
 from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdError
 from mcsgd.moments import MomentsTree
@@ -222,7 +222,9 @@ class Filling:
         self.holdings.contents += production.take()
 
     def _spread(self, spans: Sequence[Span], done: int, total: int, executor: Executor) -> None:
-        for path in spread(self.simulation, self.holdings.parts, spans, executor, self._ending):
+        parts = self.holdings.parts
+        work = Work(self.simulation, parts, spans)
+        for _, path in spread([work], parts.folder, executor, self._ending):
             shard = open_shard(path, self.origin)
             self.holdings.add([shard])
             done += shard.stop - shard.first

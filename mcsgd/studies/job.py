@@ -118,15 +118,6 @@ class Job:
             found.append(each * settings.trajectories if cost is None else cost)
         return found
 
-    def progress(self, i: int, report: Progress) -> Progress:
-        """Return what tells the overall work done, given the trajectories of point i that are done."""
-        before, own, total = sum(self.weights[:i]), self.weights[i], sum(self.weights)
-
-        def tell(done: int, wanted: int) -> None:
-            report(int(before + own * done / wanted), int(total))
-
-        return tell
-
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Where points come from."""

@@ -221,7 +221,9 @@ def test_slopes_that_turn_back_a_little_or_by_their_noise_do(drift, error):
     assert one.order == pytest.approx(2, abs=0.5)
 
 
-@pytest.mark.parametrize(("rho", "message"), [(0.05, ""), (5.0, "(none between neighbours) have not settled")])
+@pytest.mark.parametrize(
+    ("rho", "message"), [(0.05, ""), (5.0, "(none between neighbours) have not settled")]
+)
 def test_rungs_that_are_no_neighbours_have_an_order_and_no_slopes(rho, message):
     sizes = 0.5 ** np.arange(3)
     rungs = rungs_of(sizes**2, sizes, rho * sizes)
