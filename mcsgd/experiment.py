@@ -18,29 +18,29 @@ import os
 import tomllib
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mcsgd.checks import Checks, did_you_mean
 from mcsgd.ensemble import Array
 from mcsgd.errors import InputError
-from mcsgd.kernels.jit import cache_directory
 from mcsgd.problems import Problem
 from mcsgd.problems.tables import make_problem
 from mcsgd.progress import Progress
 from mcsgd.run import Run
 from mcsgd.settings import SECTIONS, Settings
-from mcsgd.simulation import simulate
 from mcsgd.start import make_start
 from mcsgd.stopping import StopRules
 from mcsgd.studies.grid import Grid
 from mcsgd.studies.section import check_study_section
 from mcsgd.studies.study import Study
-from mcsgd.theory import FIELDS, default_fields, vector_field
-from mcsgd.theory.covariance import default_covariance
+from mcsgd.theory import FIELDS, default_fields
 from mcsgd.theory.fields import check_available
+
+if TYPE_CHECKING:
+    from mcsgd.warmup import WarmUp
 
 __all__ = ["Experiment"]
 
@@ -241,24 +241,15 @@ class Experiment:
             raise InputError([("study", "is needed: a section with vary, as vary.step_size = [0.02, 0.01]")])
         return self.grid
 
-    def warm_up(self) -> str:
-        """Compile all that `run` needs and keep it on disk; return the directory it lies in.
+    def warm_up(self) -> WarmUp:
+        """Compile all that `run` and `study` need and keep it on disk; return where, and how much it was.
 
-        So a job array compiles once and not in each of its tasks.
+        So a job array compiles once and not in each of its tasks. Of points that need the same machine code,
+        one is gone through.
         """
-        few: dict[str, Any] = {
-            "trajectories": self.settings.trajectories_per_unit(self.problem.batches),
-            # A control variate needs the flow, and its Jacobian, from the second epoch on.
-            "epochs": min(self.settings.epochs, 2) if self.settings.design == "control-variate" else 1,
-            "schedule": "constant",
-            "snapshots": (),
-            "paths": 0,
-        }
-        simulate(self.problem, self.start, replace(self.settings, **few), workers=1)
-        for field in self.fields:
-            vector_field(self.problem, self.settings, field)(self.start)
-        default_covariance(self.problem, self.start, self.settings)
-        return cache_directory()
+        from mcsgd.warmup import warm_up
+
+        return warm_up(self)
 
 
 def _plain(value: Any) -> Any:

@@ -95,14 +95,16 @@ def run(
 def warmup(
     experiment: ExperimentFile,
 ) -> None:
-    """Compile all that an experiment needs, so that the tasks of a job array start at once."""
+    """Compile all that an experiment and its study need, so that the tasks of a job array start at once."""
     import time
 
     from mcsgd.experiment import Experiment
 
     begin = time.perf_counter()
-    directory = Experiment.read(experiment).warm_up()
-    typer.echo(f"Compiled in {time.perf_counter() - begin:.1f} s; kept in {directory}")
+    made = Experiment.read(experiment).warm_up()
+    said = f"Compiled {made.functions} functions in {time.perf_counter() - begin:.1f} s"
+    study = f", for a run and {made.points} kinds of points" if made.points else ""
+    typer.echo(f"{said}{study}; kept in {made.directory}")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from mcsgd.ensemble import Ensemble
 from mcsgd.errors import DivergedError, InputError, McsgdWarning
 from mcsgd.exact import exact_mean
 from mcsgd.exact.choice import feasible_method
+from mcsgd.exact.method import Cost, Method
 from mcsgd.flow import Flow
 from mcsgd.origin import Origin
 from mcsgd.problems.base import Problem
@@ -76,17 +77,20 @@ class Job:
                 raise InputError((name, f"{message}, at {where}") for name, message in error.issues) from None
 
     @cached_property
-    def costs(self) -> list[float | None]:
-        """Multiply-adds that the exact mean of each point takes; None where it is not to be had."""
+    def methods(self) -> list[tuple[Method, Cost] | None]:
+        """How the exact mean of each point is had, and what that needs; None where it is not to be had."""
         exact = self.grid.exact
         steps = MOST_STEPS if exact is True else AUTO_STEPS
-        found: list[float | None] = []
-        for point in self.grid.points:
-            method = feasible_method(point.problem, point.settings, steps) if exact else None
-            found.append(
-                None if method is None else method[1].steps * _step_work(point.problem, point.settings)
-            )
-        return found
+        points = self.grid.points
+        return [feasible_method(one.problem, one.settings, steps) if exact else None for one in points]
+
+    @cached_property
+    def costs(self) -> list[float | None]:
+        """Multiply-adds that the exact mean of each point takes; None where it is not to be had."""
+        return [
+            None if method is None else method[1].steps * _step_work(point.problem, point.settings)
+            for point, method in zip(self.grid.points, self.methods, strict=True)
+        ]
 
     @cached_property
     def simulations(self) -> list[Simulation | None]:
