@@ -109,7 +109,7 @@ def run_to_file(
         if there is not None and satisfied and list(there.flows) == list(head.flows):
             parts.remove(there.cloud.count)
             return there
-        if begun is None or begun.experiment != head.experiment:
+        if begun is None or begun.experiment != head.experiment or list(begun.flows) != list(head.flows):
             parts.write_head(head)
         if there is not None and satisfied:  # only its flows are others
             n, stopped_by = there.cloud.count, there.stopped_by

@@ -32,7 +32,7 @@ class WarmUp(NamedTuple):
         Those that were not there yet, each for the types it is needed for. A user's own are compiled in each
         process, and do not count.
     points : int
-        Of a study, those that were gone through: one of each kind (`kinds`).
+        Of a study, those that were gone through: one of each kind (`Job.kinds`).
     """
 
     directory: str
@@ -54,27 +54,17 @@ def warm_up(experiment: Experiment) -> WarmUp:
 
 
 def _compile_study(job: Job) -> int:
-    """Go through a point of each kind, and return how many they are."""
-    points = kinds(job)
-    for i in points:
+    """Go through a point of each kind, that of the least work, and return how many they are."""
+    order = sorted(range(len(job.grid.points)), key=job.weights.__getitem__, reverse=True)
+    least = {job.kinds[i]: i for i in order}
+    for i in least.values():
         if job.methods[i] is not None:
             job.exact(i)
         else:
             point = job.grid.points[i]
             _compile(point.problem, point.start, point.settings, point.fields)
             job.range_number(i)
-    return len(points)
-
-
-def kinds(job: Job) -> list[int]:
-    """Return a point of each kind, that of the least work; points of a kind need the same machine code."""
-    found: dict[Any, int] = {}
-    for i in sorted(range(len(job.grid.points)), key=job.weights.__getitem__):
-        point, exact = job.grid.points[i], job.methods[i]
-        way = point.settings.sampling, point.settings.momentum > 0, point.settings.substeps > 1
-        kind = point.problem.batch_size, way, point.fields, None if exact is None else exact[0].name
-        found.setdefault(kind, i)
-    return list(found.values())
+    return len(least)
 
 
 def _compile(problem: Problem, start: Array, settings: Settings, fields: Sequence[str]) -> None:

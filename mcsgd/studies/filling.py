@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -139,6 +140,8 @@ class _Filling:
             return
 
         def complete(known: Run | None) -> Run:
+            if piece.share is not None and piece.share[0] > 0:  # flows are for who has the first share
+                return replace(job.blank(i), flows={} if known is None else known.flows)
             return job.head(i, known, more)
 
         means = Means(job.workers, report, job.rules, piece.share, job.executor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -91,6 +91,16 @@ class Job:
             None if method is None else method[1].steps * _step_work(point.problem, point.settings)
             for point, method in zip(self.grid.points, self.methods, strict=True)
         ]
+
+    @cached_property
+    def kinds(self) -> list[Hashable]:
+        """A key for each point, the same for those that need the same machine code."""
+        found: list[Hashable] = []
+        for point, method in zip(self.grid.points, self.methods, strict=True):
+            way = point.settings.sampling, point.settings.momentum > 0, point.settings.substeps > 1
+            exact = None if method is None else method[0].name
+            found.append((point.problem.batch_size, way, point.fields, exact))
+        return found
 
     @cached_property
     def simulations(self) -> list[Simulation | None]:

@@ -111,7 +111,8 @@ class Keeping:
         """Return what each of so many tasks is to do: of all points that the study's file has not."""
         weights = [0.0 if self.enough(i) else weight for i, weight in enumerate(self.job.weights)]
         leaves = [-(-one.settings.trajectories // one.step) for one in self.job.origins]
-        return deal(weights, [1 if self.exact(i) else n for i, n in enumerate(leaves)], tasks)
+        most = [1 if self.exact(i) else n for i, n in enumerate(leaves)]
+        return deal(weights, most, self.job.kinds, tasks)
 
     def check_done(self, tasks: int) -> None:
         """Raise IncompleteError, which names them, if some of so many tasks have not done their pieces."""

@@ -1,21 +1,22 @@
 """Pieces of a study, dealt out to the tasks of a job array, so that all take about as long.
 
 Points differ in cost by large factors. So one that takes long is cut into shares of its trajectories, as the
-tasks of a run are, and the pieces are dealt out by cost, the largest first. Shares of one point go to
-different tasks: where the cost of a point is misjudged, it is so for all of them.
+tasks of a run are. What a point costs is known roughly: with other kernels the same work may take several
+times as long. So each task is given as much as any other of each kind of points.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 __all__ = ["Piece", "deal"]
 
 PIECES = 4
-"""No piece has more than this part of what is for a task."""
+"""No piece is more than this part of what a task has of its kind."""
 
 
 class Piece(NamedTuple):
@@ -25,8 +26,10 @@ class Piece(NamedTuple):
     share: tuple[int, int] | None = None
 
 
-def deal(weights: Sequence[float], most: Sequence[int], tasks: int) -> list[list[Piece]]:
-    """Return the pieces of each task, the largest first; a function of the arguments alone.
+def deal(
+    weights: Sequence[float], most: Sequence[int], kinds: Sequence[Hashable], tasks: int
+) -> list[list[Piece]]:
+    """Return the pieces of each task; a function of the arguments alone.
 
     Parameters
     ----------
@@ -34,18 +37,25 @@ def deal(weights: Sequence[float], most: Sequence[int], tasks: int) -> list[list
         The work at each point; 0 where there is none, which is in no piece.
     most : sequence of int
         Shares that a point can be cut into.
+    kinds : sequence
+        For points of the same kind, weights are to the same scale.
     tasks : int
     """
-    size = sum(weights) / (PIECES * tasks)
-    pieces = []
+    points = defaultdict(list)
     for i, weight in enumerate(weights):
         if weight > 0:
-            count = min(math.ceil(weight / size), most[i])
-            pieces += [(-weight / count, Piece(i, (k, count))) for k in range(count)]
+            points[kinds[i]].append(i)
     dealt: list[list[Piece]] = [[] for _ in range(tasks)]
-    loads = [(0.0, task) for task in range(tasks)]
-    for weight, piece in sorted(pieces):
-        load, task = loads[0]  # the least
-        dealt[task].append(piece)
-        heapq.heapreplace(loads, (load - weight, task))
+    loads = [0.0] * tasks
+    for some in points.values():
+        size, pieces = sum(weights[i] for i in some) / (PIECES * tasks), []
+        for i in some:
+            count = min(math.ceil(weights[i] / size), most[i])
+            pieces += [(-weights[i] / count, Piece(i, (k, count))) for k in range(count)]
+        least = sorted((0.0, load, task) for task, load in enumerate(loads))
+        for less, piece in sorted(pieces):  # the largest first, to the task that has the least of the kind
+            here, load, task = least[0]
+            dealt[task].append(piece)
+            loads[task] = load - less
+            heapq.heapreplace(least, (here - less, load - less, task))
     return dealt

@@ -14,6 +14,7 @@ from mcsgd.errors import BusyError, IncompleteError, InputError, McsgdWarning, O
 from mcsgd.experiment import Experiment
 from mcsgd.stopping import StopRules
 from mcsgd.storage.lock import locked
+from mcsgd.studies import job
 
 TABLES = {
     "problem": {"kind": "scalar-factorization", "x": [1.0, 0.5, 2.0, 1.5], "y": [0.6, 1.0, 0.2, 0.9]},
@@ -235,3 +236,18 @@ def test_progress_of_a_task_is_that_of_its_own_work(path):
     assert len({total for _, total in seen}) == 1
     assert all(one[0] <= other[0] for one, other in itertools.pairwise(seen))
     assert seen[-1][0] == seen[-1][1]
+
+
+def test_flows_are_integrated_once(path, monkeypatch):
+    given, fields = experiment(exact=False), []
+    ends = job._ends
+
+    def counting(point, name):
+        fields.append((point.settings.step_size, point.settings.epochs, name))
+        return ends(point, name)
+
+    monkeypatch.setattr("mcsgd.studies.job._ends", counting)
+    for k in (2, 0, 1):
+        given.study_task(path, (k, 3))
+    given.study(path, tasks=3)
+    assert len(fields) == len(set(fields)) == 16
