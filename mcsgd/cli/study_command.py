@@ -27,7 +27,7 @@ from mcsgd.cli.errors import reported
 @reported
 def study(
     experiment: Annotated[
-        Path, typer.Argument(metavar="EXPERIMENT.toml", help="An experiment file with a [study] section.")
+        Path, typer.Argument(metavar="EXPERIMENT.toml", help="An experiment file that has a study section.")
     ],
     output: Annotated[
         Path | None,

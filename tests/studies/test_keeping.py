@@ -305,6 +305,18 @@ def test_an_executor_is_given_all_points_at_once(toy, path):
     assert len({target for _, target in asked}) == 3
 
 
+@pytest.mark.usefixtures("small_leaves")
+def test_interrupted_executor_goes_on(toy, path, tmp_path, monkeypatch):
+    monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
+    with ThreadPoolExecutor(1) as executor:
+        text = interrupted(toy, path, 0.3, exact=False, executor=executor)
+        assert "interrupted with 0 of 4 points done" in text
+        assert not list(parts(path).glob("job-*"))
+        assert list(parts(path).rglob("0*-*.h5"))
+        measure(toy, path, exact=False, executor=executor)
+    assert bytes_of(path) == at_once(toy, tmp_path, exact=False)
+
+
 def test_a_failed_writing_keeps_the_points(toy, path, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
