@@ -115,10 +115,10 @@ class _Filling:
             if self.keeping.enough(i) or self.keeping.exact(i):
                 continue
             holdings, wanted = self.keeping.holdings(i), self.job.origins[i].settings.trajectories
-            spans = holdings.missing(0, wanted)
-            works.append(Work(cast(Simulation, self.job.simulations[i]), holdings.parts, spans))
-            counts.append((wanted - sum(stop - first for first, stop in spans), wanted))
-            tell.append(self.together.of(place))
+            if spans := holdings.missing(0, wanted):
+                works.append(Work(cast(Simulation, self.job.simulations[i]), holdings.parts, spans))
+                counts.append((wanted - sum(stop - first for first, stop in spans), wanted))
+                tell.append(self.together.of(place))
         for w, path in spread(works, self.keeping.folder, executor, self._ending):
             first, stop = cast(Span, range_of(path))
             done, wanted = counts[w]
