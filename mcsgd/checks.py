@@ -133,6 +133,15 @@ class Checks:
             self.fail(argument, f"must be <= {at_most}, got {number}")
         return min(max(number, at_least), at_most)  # something that later checks can use
 
+    def share(self, argument: str, value: tuple[int, int]) -> tuple[int, int]:
+        """Check (k, n), for share k = 0..n - 1 of n."""
+        own = Checks()
+        k, n = (own.integer(f"{argument}[{i}]", number, at_least=i) for i, number in enumerate(value))
+        if not own.issues and k >= n:
+            own.fail(argument, f"must be one of 0..{n - 1} of {n}, got {k} of {n}")
+        self.issues += own.issues
+        return k, n
+
     def choice(self, argument: str, value: Any, known: Iterable[str]) -> str:
         """Check one of a set of names."""
         names = list(known)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcsgd.checks import Checks
 from mcsgd.errors import InputError, McsgdError, MissingExtraError
@@ -29,7 +29,7 @@ from mcsgd.storage.parts import Parts
 from mcsgd.storage.provenance import made_by
 from mcsgd.storage.shards import range_of
 
-__all__ = ["ENGINES", "executor_of", "spread"]
+__all__ = ["ENGINES", "Work", "executor_of", "spread"]
 
 ENGINES = ("local", "dask", "mpi")
 
@@ -128,35 +128,49 @@ def _package(name: str, extra: str) -> Any:
         raise MissingExtraError(f"engine {extra} needs {name}: pip install 'mcsgd[{extra}]'") from None
 
 
-def spread(
-    simulation: Simulation,
-    parts: Parts,
-    spans: Sequence[Span],
-    executor: Executor,
-    ending: Callable[[], bool],
-) -> Iterator[Path]:
-    """Have trajectories made, and yield the shards; once `ending` says so, only what was under way.
+class Work(NamedTuple):
+    """Trajectories to be made of a run, and where their shards go."""
 
-    The processes see that by the job's file, which is then gone. To cancel at once would lose what is under
-    way: Dask cancels that too. But there may be no processes, or none that answer.
+    simulation: Simulation
+    parts: Parts
+    spans: Sequence[Span]
+
+
+class Chunk(NamedTuple):
+    """Trajectories that a process makes at once: of which work, and which."""
+
+    work: int
+    first: int
+    stop: int
+
+
+def spread(
+    works: Sequence[Work], folder: Path, executor: Executor, ending: Callable[[], bool]
+) -> Iterator[tuple[int, Path]]:
+    """Have trajectories made, and yield (index of the work, shard).
+
+    Once `ending` says so, only what was under way is waited for. The processes see that by the job's file, in
+    `folder`, which is then gone. To cancel at once would lose what is under way: Dask cancels that too. But
+    there may be no processes, or none that answer.
 
     Raises
     ------
     McsgdError
         If a process does not see the files.
     """
-    job = parts.folder / f"job-{uuid.uuid4().hex}.pickle"
+    job = folder / f"job-{uuid.uuid4().hex}.pickle"
     with new_file(job, replace=True) as temporary:
-        temporary.write_bytes(pickle.dumps(simulation))
-    waiting: dict[Future[list[str]], Span] = {}
+        temporary.write_bytes(pickle.dumps([work.simulation for work in works]))
+    waiting: dict[Future[list[str]], Chunk] = {}
 
-    def submit(chunk: Span) -> None:
-        waiting[executor.submit(make_chunk, str(job), str(parts.target), *chunk)] = chunk
+    def submit(chunk: Chunk) -> None:
+        waiting[executor.submit(make_chunk, str(job), str(works[chunk.work].parts.target), *chunk)] = chunk
 
     end = math.inf
     try:
-        for chunk in _chunks(simulation, spans):
-            submit(chunk)
+        for i, work in enumerate(works):
+            for first, stop in _chunks(work.simulation, work.spans):
+                submit(Chunk(i, first, stop))
         while waiting:
             done = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED).done
             if end == math.inf and ending():
@@ -170,9 +184,10 @@ def spread(
                 if not paths and end == math.inf:
                     raise McsgdError(f"a process does not see {job}: all must have the same file system")
                 if end == math.inf:
-                    for rest in missing([span for path in paths if (span := range_of(path))], *chunk):
-                        submit(rest)
-                yield from paths
+                    made = [span for path in paths if (span := range_of(path))]
+                    for rest in missing(made, chunk.first, chunk.stop):
+                        submit(Chunk(chunk.work, *rest))
+                yield from ((chunk.work, path) for path in paths)
     finally:
         for future in waiting:
             future.cancel()
@@ -198,15 +213,15 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
             first = end
 
 
-def make_chunk(job: str, target: str, first: int, stop: int) -> list[str]:
-    """Make trajectories first..stop - 1 in this process, and return the paths of their shards.
+def make_chunk(job: str, target: str, work: int, first: int, stop: int) -> list[str]:
+    """Make trajectories first..stop - 1 of a work in this process, and return the paths of their shards.
 
     Once the job's file is gone, or the chunk has taken too long, only those of blocks that are under way.
     """
     begin, file = time.monotonic(), Path(job)
     try:
-        file.stat()  # the simulation may be had from before
-        simulation = _simulation(job)
+        file.stat()  # the simulations may be had from before
+        simulation = _simulations(job)[work]
     except FileNotFoundError:
         return []
     production = Production(simulation, [(first, stop)], allotted_threads(), room=stop)
@@ -219,6 +234,6 @@ def make_chunk(job: str, target: str, first: int, stop: int) -> list[str]:
 
 
 @functools.lru_cache(maxsize=1)
-def _simulation(job: str) -> Simulation:
-    simulation: Simulation = pickle.loads(Path(job).read_bytes())
-    return simulation
+def _simulations(job: str) -> list[Simulation]:
+    simulations: list[Simulation] = pickle.loads(Path(job).read_bytes())
+    return simulations

@@ -18,29 +18,29 @@ import os
 import tomllib
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mcsgd.checks import Checks, did_you_mean
 from mcsgd.ensemble import Array
 from mcsgd.errors import InputError
-from mcsgd.kernels.jit import cache_directory
 from mcsgd.problems import Problem
 from mcsgd.problems.tables import make_problem
 from mcsgd.progress import Progress
 from mcsgd.run import Run
 from mcsgd.settings import SECTIONS, Settings
-from mcsgd.simulation import simulate
 from mcsgd.start import make_start
 from mcsgd.stopping import StopRules
 from mcsgd.studies.grid import Grid
 from mcsgd.studies.section import check_study_section
 from mcsgd.studies.study import Study
-from mcsgd.theory import FIELDS, default_fields, vector_field
-from mcsgd.theory.covariance import default_covariance
+from mcsgd.theory import FIELDS, default_fields
 from mcsgd.theory.fields import check_available
+
+if TYPE_CHECKING:
+    from mcsgd.warmup import WarmUp
 
 __all__ = ["Experiment"]
 
@@ -184,39 +184,72 @@ class Experiment:
         progress: bool | Progress = False,
         stop: StopRules | None = None,
         executor: Executor | None = None,
+        tasks: int | None = None,
     ) -> Study:
         """Measure all points of the [study] section, and write them to one HDF5 file.
 
         With a path, it can be called again: what is there already is not done again. See `mcsgd.study`, whose
         arguments these are, and whose exceptions; InputError too if there is no such section.
+
+        Parameters
+        ----------
+        tasks : int, optional
+            Only put together what so many calls of `study_task` have done.
+
+        Raises
+        ------
+        IncompleteError
+            Also if some of the `tasks` have not done all that is theirs; the message names them.
         """
         from mcsgd.studies.measuring import measure
 
-        if self.grid is None:
-            raise InputError([("study", "is needed: a section with vary, as vary.step_size = [0.02, 0.01]")])
         try:
-            return measure(self.grid, self.tables, path, workers, progress, stop, executor)
+            return measure(self._grid, self.tables, path, workers, progress, stop, executor, tasks)
         except InputError as error:
             raise error.located(PLACES | {"exact": "study.exact"}) from None
 
-    def warm_up(self) -> str:
-        """Compile all that `run` needs and keep it on disk; return the directory it lies in.
+    def study_task(
+        self,
+        path: str | os.PathLike[str],
+        task: tuple[int, int],
+        workers: int | None = None,
+        progress: bool | Progress = False,
+        stop: StopRules | None = None,
+    ) -> None:
+        """Do share k of n of a study's work, for task = (k, n), k = 0..n - 1, of a job array.
 
-        So a job array compiles once and not in each of its tasks.
+        Points, and shares of the trajectories of those that take long, are dealt out by their cost. What is
+        done stands in the directory PATH.parts, of which `study` makes the file: it does what is missing. See
+        `study`.
+
+        Raises
+        ------
+        IncompleteError
+            If the time was over before the share was done. What was is kept.
         """
-        few: dict[str, Any] = {
-            "trajectories": self.settings.trajectories_per_unit(self.problem.batches),
-            # A control variate needs the flow, and its Jacobian, from the second epoch on.
-            "epochs": min(self.settings.epochs, 2) if self.settings.design == "control-variate" else 1,
-            "schedule": "constant",
-            "snapshots": (),
-            "paths": 0,
-        }
-        simulate(self.problem, self.start, replace(self.settings, **few), workers=1)
-        for field in self.fields:
-            vector_field(self.problem, self.settings, field)(self.start)
-        default_covariance(self.problem, self.start, self.settings)
-        return cache_directory()
+        from mcsgd.studies.measuring import measure_task
+
+        try:
+            measure_task(self._grid, self.tables, path, task, workers, progress, stop)
+        except InputError as error:
+            raise error.located(PLACES | {"exact": "study.exact"}) from None
+
+    @property
+    def _grid(self) -> Grid:
+        """The points of the study; an error if there is none."""
+        if self.grid is None:
+            raise InputError([("study", "is needed: a section with vary, as vary.step_size = [0.02, 0.01]")])
+        return self.grid
+
+    def warm_up(self) -> WarmUp:
+        """Compile all that `run` and `study` need and keep it on disk; return where, and how much it was.
+
+        So a job array compiles once and not in each of its tasks. Of points that need the same machine code,
+        one is gone through.
+        """
+        from mcsgd.warmup import warm_up
+
+        return warm_up(self)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mcsgd.engines import spread
+from mcsgd.engines import Work, spread
 from mcsgd.ensemble import Ensemble
 from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdError
 from mcsgd.moments import MomentsTree
@@ -109,7 +109,7 @@ def run_to_file(
         if there is not None and satisfied and list(there.flows) == list(head.flows):
             parts.remove(there.cloud.count)
             return there
-        if begun is None or begun.experiment != head.experiment:
+        if begun is None or begun.experiment != head.experiment or list(begun.flows) != list(head.flows):
             parts.write_head(head)
         if there is not None and satisfied:  # only its flows are others
             n, stopped_by = there.cloud.count, there.stopped_by
@@ -222,7 +222,9 @@ class Filling:
         self.holdings.contents += production.take()
 
     def _spread(self, spans: Sequence[Span], done: int, total: int, executor: Executor) -> None:
-        for path in spread(self.simulation, self.holdings.parts, spans, executor, self._ending):
+        parts = self.holdings.parts
+        work = Work(self.simulation, parts, spans)
+        for _, path in spread([work], parts.folder, executor, self._ending):
             shard = open_shard(path, self.origin)
             self.holdings.add([shard])
             done += shard.stop - shard.first

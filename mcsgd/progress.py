@@ -6,14 +6,14 @@ import importlib.util
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["LOGGER", "LogLines", "Progress", "shown"]
+__all__ = ["LOGGER", "LogLines", "Progress", "Together", "shown"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (trajectories done, trajectories in all); for a study, with the same of its work."""
@@ -75,6 +75,30 @@ class LogLines:
         if self._counted:
             share = f"{done} of {total} trajectories ({share}), {_two_digits(rate)}/s"
         logging.getLogger(LOGGER).info("%s, %s left", share, left)
+
+
+class Together:
+    """The progress of several works, told as that of one: how much of all the work is done.
+
+    Parameters
+    ----------
+    weights : sequence of float
+        How much work each of them is.
+    report : callable
+    """
+
+    def __init__(self, weights: Sequence[float], report: Progress) -> None:
+        self._weights, self._report = weights, report
+        self._done, self._total = [0.0] * len(weights), sum(weights)
+
+    def of(self, i: int) -> Progress:
+        """Return what to call with the progress of work i."""
+
+        def tell(done: int, wanted: int) -> None:
+            self._done[i] = self._weights[i] * done / wanted
+            self._report(int(sum(self._done)), int(self._total))
+
+        return tell
 
 
 def _terminal() -> Console | None:

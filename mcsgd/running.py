@@ -63,13 +63,11 @@ def run_task(
 ) -> None:
     """See `Experiment.run_task`."""
     checks = Checks()
-    k, n = (checks.integer(f"task[{i}]", value, at_least=i) for i, value in enumerate(task))
-    if not checks.issues and k >= n:
-        checks.fail("task", f"must be one of 0..{n - 1} of {n}, got {k} of {n}")
+    share = checks.share("task", task)
     if stop is not None and stop.standard_error is not None:
         checks.fail("standard_error", "cannot end a task, which knows nothing of the others")
     checks.done()
-    _to_file(experiment, path, workers, progress, keep_cloud, stop, None, (k, n))
+    _to_file(experiment, path, workers, progress, keep_cloud, stop, None, share)
 
 
 def _to_file(

@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 import pytest
 
 from mcsgd import engines
-from mcsgd.engines import executor_of, make_chunk, spread
+from mcsgd.engines import Work, executor_of, make_chunk, spread
 from mcsgd.errors import InputError, McsgdError
 from mcsgd.settings import Settings
 from mcsgd.simulation import make_simulation
@@ -40,13 +40,20 @@ def simulation(toy):
     return make_simulation(toy, START, SETTINGS, block_size=16)
 
 
+def made(simulation, parts, executor, ending):
+    """Yield the shards that an executor makes."""
+    return (
+        path for _, path in spread([Work(simulation, parts, [(0, 5000)])], parts.folder, executor, ending)
+    )
+
+
 def test_a_chunk_whose_job_is_gone_is_not_begun(tmp_path):
-    assert make_chunk(str(tmp_path / "job.pickle"), str(tmp_path / "run.h5"), 0, 5000) == []
+    assert make_chunk(str(tmp_path / "job.pickle"), str(tmp_path / "run.h5"), 0, 0, 5000) == []
 
 
 def test_a_chunk_under_way_ends_with_its_blocks_and_keeps_them(tmp_path, simulation, monkeypatch):
     job, parts = tmp_path / "job.pickle", Parts(tmp_path / "run.h5")
-    job.write_bytes(pickle.dumps(simulation))
+    job.write_bytes(pickle.dumps([simulation]))
     run = engines.Production.run
 
     def ending(production):
@@ -55,7 +62,7 @@ def test_a_chunk_under_way_ends_with_its_blocks_and_keeps_them(tmp_path, simulat
             yield stop
 
     monkeypatch.setattr(engines.Production, "run", ending)
-    (path,) = make_chunk(str(job), str(parts.target), 0, 5000)
+    (path,) = make_chunk(str(job), str(parts.target), 0, 0, 5000)
     ((first, stop),) = parts.spans.values()
     assert [path] == [str(file) for file in parts.spans]
     assert first == 0
@@ -72,11 +79,11 @@ def test_a_chunk_that_takes_too_long_is_made_in_parts(tmp_path, toy, kept, monke
 
     class Asked(ThreadPoolExecutor):
         def submit(self, function, *arguments):
-            asked.append(arguments[2:])
+            asked.append(arguments[3:])
             return super().submit(function, *arguments)
 
     with Asked(1) as executor:
-        found = list(spread(simulation, parts, [(0, 5000)], executor, lambda: False))
+        found = list(made(simulation, parts, executor, lambda: False))
     assert asked[0] == (0, 5000)
     assert len(found) == len(asked) > 50
     spans = sorted(parts.spans.values())
@@ -91,7 +98,7 @@ def test_processes_on_another_file_system_are_an_error(tmp_path, simulation):
             return super().submit(function, str(tmp_path / "elsewhere"), *arguments)
 
     with Elsewhere(1) as executor, pytest.raises(McsgdError, match=r"a process does not see .*job-"):
-        list(spread(simulation, Parts(tmp_path / "run.h5"), [(0, 5000)], executor, lambda: False))
+        list(made(simulation, Parts(tmp_path / "run.h5"), executor, lambda: False))
 
 
 class Uncancellable(ThreadPoolExecutor):
@@ -107,7 +114,7 @@ def test_work_under_way_is_not_cancelled(tmp_path, simulation, monkeypatch):
     monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
     parts = Parts(tmp_path / "run.h5")
     with Uncancellable(1) as executor:
-        found = list(spread(simulation, parts, [(0, 5000)], executor, lambda: True))
+        found = list(made(simulation, parts, executor, lambda: True))
     assert sorted(found) == list(parts.spans)
     assert not list(parts.folder.glob("job-*"))
 
@@ -123,6 +130,6 @@ def test_processes_that_do_not_answer_are_not_waited_for(tmp_path, simulation, m
             return futures[-1]
 
     parts = Parts(tmp_path / "run.h5")
-    assert list(spread(simulation, parts, [(0, 5000)], Nobody(), lambda: True)) == []
+    assert list(made(simulation, parts, Nobody(), lambda: True)) == []
     assert futures
     assert all(future.cancelled() for future in futures)

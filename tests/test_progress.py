@@ -6,7 +6,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from mcsgd.progress import LogLines, _terminal, shown
+from mcsgd.progress import LogLines, Together, _terminal, shown
 
 
 @pytest.fixture
@@ -117,3 +117,13 @@ def test_a_notebook_has_a_bar_where_it_can_draw_one(there, monkeypatch):
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: (there and name == "ipywidgets") or None)
     assert (_terminal() is not None) == there
+
+
+def test_works_together_are_told_as_one():
+    seen = []
+    together = Together([30.0, 10.0], lambda *report: seen.append(report))
+    together.of(1)(1, 2)
+    together.of(0)(2, 3)
+    together.of(1)(1, 1)
+    together.of(1)(1, 1)
+    assert seen == [(5, 40), (25, 40), (30, 40), (30, 40)]

@@ -31,6 +31,9 @@ Workers = Annotated[int | None, typer.Option(help="Threads.", show_default="all 
 TimeLimit = Annotated[
     float | None, typer.Option(metavar="MINUTES", help="End after so long; again, to go on.")
 ]
+Task = Annotated[
+    str | None, typer.Option(metavar="K/N", help="Do share K = 0..N-1 of N, to be put together later.")
+]
 Engine = Annotated[str, typer.Option(help="What makes the trajectories: local, dask, mpi.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of Dask.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -52,9 +55,7 @@ def run(
         float | None, typer.Option(help="End when no parameter's mean has a larger one.")
     ] = None,
     time_limit: TimeLimit = None,
-    task: Annotated[
-        str | None, typer.Option(metavar="K/N", help="Do share K = 0..N-1 of N, to be merged later.")
-    ] = None,
+    task: Task = None,
     engine: Engine = "local",
     scheduler: Scheduler = None,
     quiet: Quiet = False,
@@ -77,8 +78,7 @@ def run(
     given, progress, keep = Experiment.read(experiment), not quiet, not no_cloud
     if share is not None:
         given.run_task(output, share, workers, progress, keep, rules)
-        said = f"Task {task} is done; mcsgd merge {output} makes the file when all are"
-        typer.echo(json.dumps({"task": task, "done": True}) if as_json else said)
+        print_task(task, f"mcsgd merge {output}", as_json)
         return
     with executor_of(engine, scheduler, workers) as executor:
         result = given.run(output, workers if engine == "local" else None, progress, keep, rules, executor)
@@ -95,14 +95,16 @@ def run(
 def warmup(
     experiment: ExperimentFile,
 ) -> None:
-    """Compile all that an experiment needs, so that the tasks of a job array start at once."""
+    """Compile all that an experiment and its study need, so that the tasks of a job array start at once."""
     import time
 
     from mcsgd.experiment import Experiment
 
     begin = time.perf_counter()
-    directory = Experiment.read(experiment).warm_up()
-    typer.echo(f"Compiled in {time.perf_counter() - begin:.1f} s; kept in {directory}")
+    made = Experiment.read(experiment).warm_up()
+    said = f"Compiled {made.functions} functions in {time.perf_counter() - begin:.1f} s"
+    study = f", for a run and {made.points} kinds of points" if made.points else ""
+    typer.echo(f"{said}{study}; kept in {made.directory}")
 
 
 @app.command()
@@ -170,6 +172,12 @@ def problems(
         typer.echo(json.dumps({name: list(arguments) for name, arguments in listed.items()}, indent=2))
     else:
         tables.show_problems(listed)
+
+
+def print_task(task: str | None, command: str, as_json: bool) -> None:
+    """Say that a task is done, and what makes the file."""
+    said = f"Task {task} is done; {command} makes the file when all are"
+    typer.echo(json.dumps({"task": task, "done": True}) if as_json else said)
 
 
 def print_study(study: Study, confidence: float, as_json: bool) -> None:

@@ -37,18 +37,25 @@ def stop_rules(standard_error: float | None, minutes: float | None) -> StopRules
         raise error.located({"seconds": "time_limit"}) from None
 
 
-def study_rules(minutes: float | None, engine: str, output: Path | None) -> StopRules | None:
+def study_rules(
+    minutes: float | None, engine: str, share: tuple[int, int] | None, tasks: int | None, output: Path | None
+) -> StopRules | None:
     """Return the rules by which a study ends early, if any.
 
     Raises
     ------
     InputError
-        If the time is wrong, or something needs an output and there is none.
+        If the time is wrong, something needs an output and there is none, or two do not go together.
     """
-    needing = {"time_limit": minutes is not None, "engine": engine != "local"}
-    issues = [
-        (name, "needs an output, where what is done is kept") for name, given in needing.items() if given
-    ]
+    given = {
+        "time_limit": minutes is not None,
+        "engine": engine != "local",
+        "task": share is not None,
+        "tasks": tasks is not None,
+    }
+    issues = [(name, "needs an output, where what is done is kept") for name, used in given.items() if used]
     if output is None and issues:
         raise InputError(issues)
+    if share is not None and tasks is not None:
+        raise InputError([("tasks", "puts together what tasks have done, and goes without task")])
     return None if minutes is None else stop_rules(None, minutes)

@@ -119,7 +119,8 @@ def _unsettled(slopes: Array, errors: Array, towards_less: bool, fit: OrderFit) 
     """Say why distances that are known well enough give no order, or nothing.
 
     Slopes that turn back have not begun to settle, and an order far from the last of them, or one that
-    what comes next in the series leaves open, would be a guess.
+    what comes next in the series leaves open, would be a guess. There are no slopes where no two rungs that
+    can be used are neighbours.
     """
     known = np.isfinite(slopes)
     slopes, errors = slopes[known], errors[known]
@@ -127,12 +128,12 @@ def _unsettled(slopes: Array, errors: Array, towards_less: bool, fit: OrderFit) 
         slopes, errors = slopes[::-1], errors[::-1]
     drift, noise = np.diff(slopes), np.hypot(errors[1:], errors[:-1])
     sure = np.abs(drift) > SURE * noise
-    shown = " ".join(f"{slope:.2f}" for slope in slopes)
+    shown = " ".join(f"{slope:.2f}" for slope in slopes) or "none between neighbours"
     text = f"no order, for the local slopes ({shown}) have not settled"
     turns = len(drift) > 1 and sure[-2:].all() and drift[-1] * drift[-2] < 0
     if turns and np.abs(drift[-2:]).max() > SETTLED:
         return f"{text}: they go up and down. Take smaller steps"
-    if abs(fit.order - slopes[-1]) > FAR + SURE * errors[-1]:
+    if slopes.size and abs(fit.order - slopes[-1]) > FAR + SURE * errors[-1]:
         return f"{text}: {fit.order:.2f} would be far from the last"
     if fit.standard_error > 2 * fit.noise_error and fit.standard_error > FAR:
         return f"{text}: it may be {_between(*fit.interval)}. Take smaller steps, or more of them"

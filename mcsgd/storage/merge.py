@@ -19,7 +19,7 @@ from mcsgd.run import Run
 from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
 from mcsgd.storage.output import check_run_output
-from mcsgd.storage.parts import HEAD, Parts
+from mcsgd.storage.parts import HEAD, POINTS, Parts
 from mcsgd.storage.read import load_run, load_whole, read_head
 from mcsgd.storage.shards import Shard, as_shard, open_shard, range_of
 from mcsgd.storage.write import ROWS
@@ -76,6 +76,9 @@ def merge(
             return load_whole(path)
         checks.fail("parts", f"must be given, for there is no {own.folder}")
     checks.done()
+    if (own.folder / POINTS).exists():
+        text = f"must be a run; {own.folder} is of a study, which mcsgd study puts together (--tasks N)"
+        raise InputError([("output", text)])
     with own.locked():
         heads = list(_heads([path, own.folder, *sources]))
         if not heads:

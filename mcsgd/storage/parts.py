@@ -25,9 +25,10 @@ from mcsgd.storage.read import read_head
 from mcsgd.storage.shards import Shard, open_shard, range_of, write_shard
 from mcsgd.storage.write import write_head
 
-__all__ = ["HEAD", "Parts"]
+__all__ = ["HEAD", "POINTS", "Parts"]
 
-HEAD = "head.h5"
+HEAD, POINTS = "head.h5", "study.json"
+"""What a run is, and what points a study has."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +18,7 @@ from mcsgd.ensemble import Ensemble
 from mcsgd.errors import DivergedError, InputError, McsgdWarning
 from mcsgd.exact import exact_mean
 from mcsgd.exact.choice import feasible_method
+from mcsgd.exact.method import Cost, Method
 from mcsgd.flow import Flow
 from mcsgd.origin import Origin
 from mcsgd.problems.base import Problem
@@ -76,16 +77,29 @@ class Job:
                 raise InputError((name, f"{message}, at {where}") for name, message in error.issues) from None
 
     @cached_property
-    def costs(self) -> list[float | None]:
-        """Multiply-adds that the exact mean of each point takes; None where it is not to be had."""
+    def methods(self) -> list[tuple[Method, Cost] | None]:
+        """How the exact mean of each point is had, and what that needs; None where it is not to be had."""
         exact = self.grid.exact
         steps = MOST_STEPS if exact is True else AUTO_STEPS
-        found: list[float | None] = []
-        for point in self.grid.points:
-            method = feasible_method(point.problem, point.settings, steps) if exact else None
-            found.append(
-                None if method is None else method[1].steps * _step_work(point.problem, point.settings)
-            )
+        points = self.grid.points
+        return [feasible_method(one.problem, one.settings, steps) if exact else None for one in points]
+
+    @cached_property
+    def costs(self) -> list[float | None]:
+        """Multiply-adds that the exact mean of each point takes; None where it is not to be had."""
+        return [
+            None if method is None else method[1].steps * _step_work(point.problem, point.settings)
+            for point, method in zip(self.grid.points, self.methods, strict=True)
+        ]
+
+    @cached_property
+    def kinds(self) -> list[Hashable]:
+        """A key for each point, the same for those that need the same machine code."""
+        found: list[Hashable] = []
+        for point, method in zip(self.grid.points, self.methods, strict=True):
+            way = point.settings.sampling, point.settings.momentum > 0, point.settings.substeps > 1
+            exact = None if method is None else method[0].name
+            found.append((point.problem.batch_size, way, point.fields, exact))
         return found
 
     @cached_property
@@ -117,15 +131,6 @@ class Job:
             each = work(settings.partition(point.problem), settings)
             found.append(each * settings.trajectories if cost is None else cost)
         return found
-
-    def progress(self, i: int, report: Progress) -> Progress:
-        """Return what tells the overall work done, given the trajectories of point i that are done."""
-        before, own, total = sum(self.weights[:i]), self.weights[i], sum(self.weights)
-
-        def tell(done: int, wanted: int) -> None:
-            report(int(before + own * done / wanted), int(total))
-
-        return tell
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

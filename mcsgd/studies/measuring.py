@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,17 +17,17 @@ from mcsgd.ensemble import Array
 from mcsgd.errors import McsgdWarning
 from mcsgd.machine import available_cores
 from mcsgd.problems.base import Problem
-from mcsgd.progress import Progress, shown
+from mcsgd.progress import Progress, Together, shown
 from mcsgd.settings import Settings
 from mcsgd.stopping import StopRules
 from mcsgd.storage.output import check_run_output
+from mcsgd.studies.filling import study_to_file
 from mcsgd.studies.grid import Grid, make_grid
 from mcsgd.studies.job import Job
-from mcsgd.studies.keeping import study_to_file
 from mcsgd.studies.study import Study
 from mcsgd.theory import FIELDS
 
-__all__ = ["measure", "study"]
+__all__ = ["measure", "measure_task", "study"]
 
 
 def study(
@@ -135,20 +136,63 @@ def measure(
     progress: bool | Progress,
     stop: StopRules | None,
     executor: Executor | None,
+    tasks: int | None = None,
 ) -> Study:
-    """Measure the points of a grid; see `study`. `tables` are the sections of the experiment."""
+    """Measure the points of a grid; see `study`. `tables` are the sections of the experiment.
+
+    `tasks` is as in `Experiment.study`.
+    """
     checks = Checks()
     _check_means(checks, path, workers, stop, executor)
+    if tasks is not None:
+        checks.integer("tasks", tasks, at_least=1)
+        if path is None:
+            checks.fail("tasks", "need a path, where what they have done is kept")
     checks.done()
+    job, target = _job(grid, tables, path, workers, stop, executor)
+    with shown(progress, counted=False) as report:
+        if target is None:
+            found = _in_memory(job, report)
+        else:
+            found = cast(Study, study_to_file(job, target, report, tasks=tasks))
+    for text in found.warnings:
+        warnings.warn(text, McsgdWarning, stacklevel=3)
+    return found
+
+
+def measure_task(
+    grid: Grid,
+    tables: Mapping[str, Any],
+    path: str | os.PathLike[str],
+    task: tuple[int, int],
+    workers: int | None,
+    progress: bool | Progress,
+    stop: StopRules | None,
+) -> None:
+    """Do what of a grid's points is for one task; see `Experiment.study_task`."""
+    checks = Checks()
+    share = checks.share("task", task)
+    _check_means(checks, path, workers, stop, None)
+    checks.done()
+    job, target = _job(grid, tables, path, workers, stop, None)
+    with shown(progress, counted=False) as report:
+        study_to_file(job, cast(Path, target), report, task=share)
+
+
+def _job(
+    grid: Grid,
+    tables: Mapping[str, Any],
+    path: str | os.PathLike[str] | None,
+    workers: int | None,
+    stop: StopRules | None,
+    executor: Executor | None,
+) -> tuple[Job, Path | None]:
+    """Return the job, checked, and the study's file, if there is to be one."""
     threads = available_cores() if workers is None else workers
     target = None if path is None else check_run_output(path)
     job = Job(grid, tables, threads, stop or StopRules(), executor)
     job.check()
-    with shown(progress, counted=False) as report:
-        found = _in_memory(job, report) if target is None else study_to_file(job, target, report)
-    for text in found.warnings:
-        warnings.warn(text, McsgdWarning, stacklevel=3)
-    return found
+    return job, target
 
 
 def _check_means(
@@ -164,9 +208,9 @@ def _check_means(
 
 
 def _in_memory(job: Job, report: Progress) -> Study:
-    results = []
+    results, together = [], Together(job.weights, report)
     for i, point in enumerate(job.grid.points):
-        tell = job.progress(i, report)
+        tell = together.of(i)
         found = job.in_memory(i, tell) if job.costs[i] is None else job.exact(i)
         results.append(found.result(point.at))
         tell(1, 1)

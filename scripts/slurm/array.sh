@@ -3,17 +3,19 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@60
-# A job array: each task computes one of TASKS shares of an experiment's trajectories.
+# A job array: each task computes one of TASKS shares of an experiment's trajectories, or of a study's work.
 #
-#     sbatch --array=0-99 array.sh EXPERIMENT.toml RUN.h5 100
+#     sbatch --array=0-99 array.sh run EXPERIMENT.toml RUN.h5 100
+#     sbatch --array=0-99 array.sh study EXPERIMENT.toml STUDY.h5 100
 #
 # TASKS is said, for Slurm cannot tell: if task 7 is submitted again alone, it counts one task.
 # A task is told 60 s before its time limit (USR1), keeps what is finished and queues itself again, at most
 # MCSGD_REQUEUES times (20 if not set). Cancelled or preempted (TERM), it keeps what is finished.
 set -euo pipefail
 
-usage="usage: sbatch --array=0-(TASKS-1) array.sh EXPERIMENT.toml RUN.h5 TASKS"
-experiment="${1:?$usage}" output="${2:?$usage}" tasks="${3:?$usage}" task="${SLURM_ARRAY_TASK_ID:?$usage}"
+usage="usage: sbatch --array=0-(TASKS-1) array.sh run|study EXPERIMENT.toml OUT.h5 TASKS"
+command="${1:?$usage}" experiment="${2:?$usage}" output="${3:?$usage}" tasks="${4:?$usage}"
+task="${SLURM_ARRAY_TASK_ID:?$usage}"
 
 # Compiled code stays on the node: on a network file system, tasks that write it at once may clash.
 if [ -z "${NUMBA_CACHE_DIR:-}" ]; then
@@ -29,7 +31,7 @@ mkdir -p "$NUMBA_CACHE_DIR"
 {
     # Where several tasks start on one node, one compiles and the others wait for it.
     flock "$NUMBA_CACHE_DIR/warmup.lock" mcsgd warmup "$experiment"
-    exec mcsgd run "$experiment" -o "$output" --task "$task/$tasks" \
+    exec mcsgd "$command" "$experiment" -o "$output" --task "$task/$tasks" \
         --workers "${SLURM_CPUS_PER_TASK:-1}"
 } &
 work=$!

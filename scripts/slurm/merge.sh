@@ -2,18 +2,28 @@
 #SBATCH --job-name=mcsgd-merge
 # Makes one file of what the tasks of a job array have left; fails if a task is missing, and says which.
 #
-#     sbatch --dependency=afterany:JOB merge.sh RUN.h5 TASKS [COMMAND ...]
+#     sbatch --dependency=afterany:JOB merge.sh run|study EXPERIMENT.toml OUT.h5 TASKS [AGAIN ...]
 #
-# COMMAND is what submits the array, for the message. Not afterok, after which nothing would be heard of an
-# array with a failed task.
+# AGAIN is the command that submits the array, for the message. Not afterok, after which nothing would be heard
+# of an array with a failed task.
 set -euo pipefail
-usage="usage: merge.sh RUN.h5 TASKS [COMMAND ...]"
-output="${1:?$usage}" tasks="${2:?$usage}"
-shift 2
+usage="usage: merge.sh run|study EXPERIMENT.toml OUT.h5 TASKS [AGAIN ...]"
+command="${1:?$usage}" experiment="${2:?$usage}" output="${3:?$usage}" tasks="${4:?$usage}"
+shift 4
+
+join=(mcsgd merge "$output" --tasks "$tasks")
+if [ "$command" = study ]; then # which compiles a little: see array.sh
+    join=(mcsgd study "$experiment" -o "$output" --tasks "$tasks" --quiet)
+    if [ -z "${NUMBA_CACHE_DIR:-}" ]; then
+        NUMBA_CACHE_DIR="$(mktemp -d)"
+        export NUMBA_CACHE_DIR
+        trap 'rm -rf "$NUMBA_CACHE_DIR"' EXIT
+    fi
+fi
 
 if [ -e "$output.parts" ] || [ ! -e "$output" ]; then # else it has all already
     code=0
-    said="$(mcsgd merge "$output" --tasks "$tasks" 2>&1)" || code=$?
+    said="$("${join[@]}" 2>&1)" || code=$?
     echo "$said"
     if [ "$code" -ne 0 ]; then
         late="$(tr '\n' ' ' <<<"$said" | sed -n 's/.*these are not done: \([0-9, ]*[0-9]\).*/\1/p')"

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Submits a job array for an experiment, and a job that makes one file of its results.
+# Submits a job array for a run or a study, and a job that makes one file of its results.
 #
-#     bash submit.sh EXPERIMENT.toml RUN.h5 TASKS [sbatch options of the array]
+#     bash submit.sh run EXPERIMENT.toml RUN.h5 TASKS [sbatch options of the array]
+#     bash submit.sh study EXPERIMENT.toml STUDY.h5 TASKS [sbatch options of the array]
 #
 # for instance: ... 100 --cpus-per-task=8 --time=4:00:00. The mcsgd on the PATH is used. The account and the
 # partition, for both jobs: SBATCH_ACCOUNT, SBATCH_PARTITION. With --array=2,5 those tasks only.
 set -euo pipefail
 
-if [ "$#" -lt 3 ] || [[ ! "$3" =~ ^[1-9][0-9]*$ ]]; then
-    echo "usage: submit.sh EXPERIMENT.toml RUN.h5 TASKS [sbatch options]" >&2
+if [ "$#" -lt 4 ] || [[ ! "$1" =~ ^(run|study)$ ]] || [[ ! "$4" =~ ^[1-9][0-9]*$ ]]; then
+    echo "usage: submit.sh run|study EXPERIMENT.toml OUT.h5 TASKS [sbatch options]" >&2
     exit 2
 fi
 here="$(dirname "${BASH_SOURCE[0]}")"
-experiment="$1" output="$2" tasks="$3"
-shift 3
+command="$1" experiment="$2" output="$3" tasks="$4"
+shift 4
 if [ ! -f "$experiment" ]; then
     echo "error: there is no $experiment" >&2
     exit 2
@@ -23,10 +24,11 @@ if ! command -v mcsgd >/dev/null; then
     exit 2
 fi
 
-array="$(sbatch --parsable --array="0-$((tasks - 1))" "$@" "$here/array.sh" "$experiment" "$output" "$tasks")"
+work=("$command" "$experiment" "$output" "$tasks")
+array="$(sbatch --parsable --array="0-$((tasks - 1))" "$@" "$here/array.sh" "${work[@]}")"
 array="${array%%;*}" # a cluster's name may follow
-again=(bash "${BASH_SOURCE[0]}" "$experiment" "$output" "$tasks" "$@")
-merge="$(sbatch --parsable --dependency="afterany:$array" "$here/merge.sh" "$output" "$tasks" "${again[@]}")"
+again=(bash "${BASH_SOURCE[0]}" "${work[@]}" "$@")
+merge="$(sbatch --parsable --dependency="afterany:$array" "$here/merge.sh" "${work[@]}" "${again[@]}")"
 merge="${merge%%;*}"
 cat <<END
 array $array

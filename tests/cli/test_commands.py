@@ -111,21 +111,6 @@ def test_compare_options(run):
     assert "confidence: must be > 0" in mcsgd("compare", run, "--confidence", 0, code=2).stderr
 
 
-def test_warmup_leaves_nothing_to_compile(experiment, tmp_path):
-    """A second process, with the first one's cache, compiles no kernel of ours."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DEBUG_CACHE": "1"}
-    command = [sys.executable, "-m", "mcsgd"]
-
-    def output(*arguments):
-        whole = [*command, *map(str, arguments)]
-        return subprocess.run(whole, capture_output=True, text=True, check=True, env=environment).stdout
-
-    assert f"kept in {tmp_path / 'cache'}" in output("warmup", experiment())
-    later = output("run", experiment(), "-o", tmp_path / "toy.h5", "-q")
-    assert "data loaded from" in later
-    assert "data saved to" not in later
-
-
 def test_no_cloud(experiment, tmp_path):
     path = tmp_path / "toy.h5"
     with_cloud = json.loads(mcsgd("run", experiment(), "-o", tmp_path / "cloud.h5", "-q", "--json").stdout)

@@ -164,6 +164,12 @@ def test_without_a_ladder_there_are_distances(command):
         (["--engine", "dask"], "engine: needs an output, where what is done is kept"),
         (["--confidence", 2], "confidence: must be <= 1"),
         (["--workers", 0], "workers: must be >= 1, got 0"),
+        (["--task", "0/2"], "task: needs an output, where what is done is kept"),
+        (["--task", "2/2", "-o", "s.h5"], "task: must be K/N with K = 0..N-1, got 2/2"),
+        (["--task", "0/2", "--engine", "mpi"], "task: goes with engine local, got engine mpi"),
+        (["--tasks", 2], "tasks: needs an output, where what is done is kept"),
+        (["--tasks", 0, "-o", "s.h5"], "tasks: must be >= 1, got 0"),
+        (["--tasks", 2, "--task", "0/2", "-o", "s.h5"], "tasks: puts together what tasks have done"),
     ],
 )
 def test_wrong_options(command, options, expected):
@@ -176,6 +182,23 @@ def test_the_time_is_over(command, tmp_path):
     stderr = command(*options, "--time-limit", 1e-9, code=1).stderr
     assert "the time was over with 0 of 3 points done, which are kept in" in stderr
     assert command(*options).stdout.startswith("Written to")
+
+
+def test_tasks(command, tmp_path):
+    path = tmp_path / "study.h5"
+    options, more = ("-q", "-o", path), LADDER + "exact = false"
+    said = command(*options, "--task", "1/2", more=more).stdout
+    assert (
+        said
+        == f"Task 1/2 is done; mcsgd study {tmp_path / 'toy.toml'} -o {path} makes the file when all are\n"
+    )
+    stderr = command(*options, "--tasks", 2, more=more, code=1).stderr
+    assert stderr.startswith("error: of 2 tasks, these are not done: 0. What is done is kept in")
+    done = json.loads(command(*options, "--task", "0/2", "--json", more=more).stdout)
+    assert done == {"task": "0/2", "done": True}
+    assert not path.exists()
+    assert command(*options, "--tasks", 2, more=more).stdout.startswith(f"Written to {path}")
+    assert command(*options, "--tasks", 2, more=more).stdout.startswith(f"{path} has all of this already")
 
 
 def test_the_shipped_ladder(pytestconfig):

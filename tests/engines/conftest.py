@@ -18,20 +18,45 @@ epochs = 2500
 trajectories = 600_000
 """
 
+STUDY = (
+    TOY.replace("600_000", "300_000")
+    + """
+[study]
+vary.step_size = {rungs = 2}
+vary.sampling = ["random-order", "with-replacement"]
+exact = false
+"""
+)
+"""Four points of half the work each."""
+
 
 @pytest.fixture
-def experiment(tmp_path):
-    """An experiment that takes a core ten seconds, in a folder whose name has a space."""
+def folder(tmp_path):
+    """A folder whose name has a space."""
     folder = tmp_path / "a folder"
     folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def experiment(folder):
+    """An experiment that takes a core ten seconds."""
     path = folder / "the toy.toml"
     path.write_text(TOY)
     return path
 
 
 @pytest.fixture
-def output(experiment):
-    return experiment.with_name("the run.h5")
+def study(folder):
+    """An experiment with a study that takes a core twenty seconds."""
+    path = folder / "the study.toml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture
+def output(folder):
+    return folder / "the output.h5"
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +66,16 @@ def plain(tmp_path_factory):
     (folder / "toy.toml").write_text(TOY)
     with Commands(folder) as commands:
         commands.run("mcsgd", "run", "toy.toml", "-o", "plain.h5", "-q")
+    return folder / "plain.h5"
+
+
+@pytest.fixture(scope="session")
+def plain_study(tmp_path_factory):
+    """The study by one process."""
+    folder = tmp_path_factory.mktemp("plain-study")
+    (folder / "study.toml").write_text(STUDY)
+    with Commands(folder) as commands:
+        commands.run("mcsgd", "study", "study.toml", "-o", "plain.h5", "-q")
     return folder / "plain.h5"
 
 

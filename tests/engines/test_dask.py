@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 import pytest
 from engines.commands import check_same, kill, parts, until
-from kept import bytes_of
 
 from mcsgd.storage.shards import range_of
 
@@ -46,24 +45,24 @@ def workers(commands, scheduler, tmp_path):
 
 def test_a_killed_worker(commands, scheduler, workers, experiment, output, plain):
     """Its tasks go to the other one."""
-    run = commands.start(
-        "mcsgd", "run", experiment, "-o", output, "--engine", "dask", "--scheduler", scheduler, "-q"
-    )
+    command = ["mcsgd", "run", experiment, "-o", output]
+    killed(commands, scheduler, workers, output, command)
+    check_same(commands, output, plain)
+
+
+def test_a_killed_worker_of_a_study(commands, scheduler, workers, study, output, plain_study):
+    command = ["mcsgd", "study", study, "-o", output]
+    killed(commands, scheduler, workers, output, command)
+    check_same(commands, output, plain_study, "mean")
+
+
+def killed(commands, scheduler, workers, output, command):
+    """Run a command to its end, and kill a worker meanwhile."""
+    run = commands.start(*command, "--engine", "dask", "--scheduler", scheduler, "-q")
     until(lambda: parts(output), 60, "the first part", lambda: commands.output(run))
     kill(workers[0].pid)
     commands.finish(run)
     assert workers[1].poll() is None
-    check_same(commands, output, plain)
-
-
-def test_a_study(commands, experiment, output):
-    """The same as one of local threads, to the last bit."""
-    study = experiment.with_name("study.toml")
-    study.write_text(experiment.read_text() + "\n[study]\nvary.step_size = {rungs = 2}\nexact = false\n")
-    local = output.with_name("local.h5")
-    commands.run("mcsgd", "study", study, "-o", output, "--engine", "dask", "-q")
-    commands.run("mcsgd", "study", study, "-o", local, "-q")
-    assert bytes_of(output) == bytes_of(local)
 
 
 def test_a_cluster_of_its_own(commands, experiment, output, plain):

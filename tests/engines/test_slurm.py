@@ -13,8 +13,9 @@ pytestmark = pytest.mark.slow
 def submit(slurm, scripts, experiment, output):
     """Submit the experiment as so many tasks; return the ids of the array and of the merge job."""
 
-    def submit(tasks, *options):
-        printed = slurm.commands.run("bash", scripts / "submit.sh", experiment, output, tasks, *options)
+    def submit(tasks, *options, command="run", experiment=experiment):
+        words = command, experiment, output, tasks, *options
+        printed = slurm.commands.run("bash", scripts / "submit.sh", *words)
         return re.search(r"^array (\d+)\nmerge (\d+)$", printed, re.MULTILINE).groups()
 
     return submit
@@ -30,8 +31,9 @@ def task_log(slurm, array, task):
     return (slurm.commands.folder / f"slurm-{array}_{task}.out").read_text()
 
 
-def test_a_missing_task_is_named_and_run_alone(slurm, submit, output, plain):
-    array, merge = submit(4, "--hold")
+def check_missing_task(slurm, submit, output, **work):
+    """A missing task is named; run alone, as is said, it completes the file."""
+    array, merge = submit(4, "--hold", **work)
     slurm.cancel(f"{array}_2")
     slurm.commands.run("scontrol", "release", array)
     code, printed = ended(slurm, merge)
@@ -44,7 +46,16 @@ def test_a_missing_task_is_named_and_run_alone(slurm, submit, output, plain):
     (merge,) = re.findall(r"^merge (\d+)$", printed, re.MULTILINE)
     code, printed = ended(slurm, merge)
     assert code == "0:0", printed
+
+
+def test_a_missing_task_is_named_and_run_alone(slurm, submit, output, plain):
+    check_missing_task(slurm, submit, output)
     check_same(slurm.commands, output, plain)
+
+
+def test_a_missing_task_of_a_study_is_named_and_run_alone(slurm, submit, study, output, plain_study):
+    check_missing_task(slurm, submit, output, command="study", experiment=study)
+    check_same(slurm.commands, output, plain_study, "mean")
 
 
 def test_a_task_out_of_time_queues_again(slurm, submit, output, plain):

@@ -237,3 +237,16 @@ def test_slopes_that_turn_back_a_little_or_by_their_noise_do(drift, error):
     (one,) = make_ladder("step_size", "step size", {}, rungs, ["gd"], 0.95).fields
     assert not one.message
     assert one.order == pytest.approx(2, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("rho", "message"), [(0.05, ""), (5.0, "(none between neighbours) have not settled")]
+)
+def test_rungs_that_are_no_neighbours_have_an_order_and_no_slopes(rho, message):
+    sizes = 0.5 ** np.arange(3)
+    rungs = rungs_of(sizes**2, sizes, rho * sizes)
+    rungs[1] = replace(rungs[1], gaps={"gd": replace(rungs[1].gaps["gd"], left_out="noise")})
+    (one,) = make_ladder("step_size", "step size", {}, rungs, ["gd"], 0.95).fields
+    assert np.isnan(one.slopes).all()
+    assert message in one.message
+    assert message or one.order == pytest.approx(2, abs=1e-3)

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -287,6 +287,33 @@ def test_an_executor(toy, path, tmp_path):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         measure(toy, path, executor=executor)
     assert bytes_of(path) == at_once(toy, tmp_path)
+
+
+def test_an_executor_is_given_all_points_at_once(toy, path):
+    """Points may be too small to keep all its processes busy."""
+    asked = []
+
+    class Asked(ThreadPoolExecutor):
+        def submit(self, function, job, target, *chunk):
+            asked.append((job, target))
+            return super().submit(function, job, target, *chunk)
+
+    with Asked(1) as executor:
+        measure(toy, path, vary={"step_size": [0.01, 0.005, 0.002]}, exact=False, executor=executor)
+    assert len({job for job, _ in asked}) == 1
+    assert len({target for _, target in asked}) == 3
+
+
+@pytest.mark.usefixtures("small_leaves")
+def test_interrupted_executor_goes_on(toy, path, tmp_path, monkeypatch):
+    monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
+    with ThreadPoolExecutor(1) as executor:
+        text = interrupted(toy, path, 0.3, exact=False, executor=executor)
+        assert "interrupted with 0 of 4 points done" in text
+        assert not list(parts(path).glob("job-*"))
+        assert list(parts(path).rglob("0*-*.h5"))
+        measure(toy, path, exact=False, executor=executor)
+    assert bytes_of(path) == at_once(toy, tmp_path, exact=False)
 
 
 def test_a_failed_writing_keeps_the_points(toy, path, tmp_path, monkeypatch):
