@@ -98,12 +98,13 @@ def warmup(
     """Compile all that an experiment and its study need, so that the tasks of a job array start at once."""
     import time
 
+    from mcsgd.display import counted
     from mcsgd.experiment import Experiment
 
     begin = time.perf_counter()
     made = Experiment.read(experiment).warm_up()
     said = f"Compiled {made.functions} functions in {time.perf_counter() - begin:.1f} s"
-    study = f", for a run and {made.points} kinds of points" if made.points else ""
+    study = f", for a run and {counted(made.points, 'kind')} of points" if made.points else ""
     typer.echo(f"{said}{study}; kept in {made.directory}")
 
 
