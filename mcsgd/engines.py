@@ -221,19 +221,21 @@ def make_chunk(job: str, target: str, work: int, first: int, stop: int) -> list[
     begin, file = time.monotonic(), Path(job)
     try:
         file.stat()  # the simulations may be had from before
-        simulation = _simulations(job)[work]
+        simulations, good_blocks = _begun(job)
     except FileNotFoundError:
         return []
-    production = Production(simulation, [(first, stop)], allotted_threads(), room=stop)
+    simulation, good = simulations[work], good_blocks.get(work)
+    production = Production(simulation, [(first, stop)], allotted_threads(), room=stop, block=good)
     for done in production.run():
         late = time.monotonic() - begin > LONGEST and done - first >= simulation.origin.step
         if late or not file.exists():
             production.stop()
+    good_blocks[work] = production.block
     parts, made = Parts(Path(target)), made_by(time.monotonic() - begin)
     return [str(parts.add(simulation.origin, content, made)) for content in production.take()]
 
 
 @functools.lru_cache(maxsize=1)
-def _simulations(job: str) -> list[Simulation]:
-    simulations: list[Simulation] = pickle.loads(Path(job).read_bytes())
-    return simulations
+def _begun(job: str) -> tuple[list[Simulation], dict[int, int]]:
+    """Return the works of a job, and trajectories of a block that takes a good time, once that is known."""
+    return pickle.loads(Path(job).read_bytes()), {}

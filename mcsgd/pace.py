@@ -42,13 +42,19 @@ class Pace:
             size = min(size, max(self._left / (LARGEST * self._threads), self._least))
         return max(int(size) // GROUP * GROUP, GROUP)
 
+    @property
+    def size(self) -> int:
+        """How many trajectories take a good time, as far as is known."""
+        return int(self._size)
+
     def begun(self, trajectories: int) -> None:
         """Note that a block of so many has been given away."""
         self._left -= trajectories
 
     def took(self, trajectories: int, seconds: float) -> None:
         """Note how long a block took."""
-        self._size = min(trajectories * SECONDS / max(seconds, 1e-9), GROWTH * trajectories)
+        most = max(GROWTH * trajectories, self._size)  # a block may be cut short by the end
+        self._size = min(trajectories * SECONDS / max(seconds, 1e-9), most)
 
 
 class Fixed(Pace):

@@ -103,13 +103,21 @@ class Production:
         Threads.
     room : int, optional
         Trajectories in memory at once, about; chosen by default.
+    block : int, optional
+        Trajectories of the first block: what was `block` at the end of other such work; chosen by default.
     """
 
     def __init__(
-        self, simulation: Simulation, spans: Sequence[Span], workers: int, room: int | None = None
+        self,
+        simulation: Simulation,
+        spans: Sequence[Span],
+        workers: int,
+        room: int | None = None,
+        block: int | None = None,
     ) -> None:
         self.simulation, self.spans, self.workers = simulation, spans, workers
-        origin, pace = simulation.origin, _pace(simulation, spans, workers)
+        origin = simulation.origin
+        self._pace = pace = _pace(simulation, spans, workers, block)
         self._blocks = Blocks(simulation.problem, origin.start, origin.settings, pace)
         least = -(-max(ROOM // simulation.bytes_each, pace.most) // origin.step) * origin.step
         self._room = origin.leaf if not simulation.keep_cloud else room or least
@@ -136,6 +144,11 @@ class Production:
     def stop(self) -> None:
         """Begin no more blocks; `run` goes on until those under way are done."""
         self._blocks.drain()
+
+    @property
+    def block(self) -> int:
+        """Trajectories of a block that takes a good time."""
+        return self._pace.size
 
     @property
     def pending(self) -> int:
@@ -169,12 +182,13 @@ class Production:
         return corrected(simulation.problem, simulation.origin.settings, rows, simulation.noise_path)
 
 
-def _pace(simulation: Simulation, spans: Sequence[Span], workers: int) -> Pace:
+def _pace(simulation: Simulation, spans: Sequence[Span], workers: int, first: int | None) -> Pace:
     if simulation.block_size:
         return Fixed(simulation.block_size)
     most = max(BLOCK // simulation.bytes_each // GROUP * GROUP, GROUP)
     count = sum(stop - first for first, stop in spans)
-    return Pace(first_block(simulation.problem, simulation.origin.settings), most, count, workers)
+    first = first or first_block(simulation.problem, simulation.origin.settings)
+    return Pace(first, most, count, workers)
 
 
 def _runs(parts: Sequence[Rows] | Sequence[Node]) -> Iterator[list]:  # type: ignore[type-arg]

@@ -69,6 +69,25 @@ def test_a_chunk_under_way_ends_with_its_blocks_and_keeps_them(tmp_path, simulat
     assert 16 <= stop < 5000
 
 
+def test_a_process_remembers_which_blocks_take_a_good_time(tmp_path, simulation, monkeypatch):
+    job, target, begun, ended = tmp_path / "job.pickle", tmp_path / "run.h5", [], []
+    job.write_bytes(pickle.dumps([simulation, simulation]))
+
+    class Told(engines.Production):
+        def __init__(self, *arguments, block, **options):
+            begun.append(block)
+            super().__init__(*arguments, block=block, **options)
+
+        def take(self):
+            ended.append(self.block)
+            return super().take()
+
+    monkeypatch.setattr(engines, "Production", Told)
+    for work, first in [(0, 0), (0, 1600), (1, 3200)]:
+        make_chunk(str(job), str(target), work, first, first + 1600)
+    assert begun == [None, ended[0], None]
+
+
 @pytest.mark.parametrize("kept", ["cloud", "moments"])
 def test_a_chunk_that_takes_too_long_is_made_in_parts(tmp_path, toy, kept, monkeypatch):
     """A user's code may be a thousand times slower than others of as many examples and parameters."""

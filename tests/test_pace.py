@@ -13,6 +13,13 @@ def test_blocks_grow_to_take_a_good_time_and_no_faster():
     assert pace.next() == GROWTH * GROUP // 2
 
 
+def test_a_last_block_that_is_small_does_not_make_others_small():
+    pace = Pace(1000 * GROUP, most=10**6, count=10**9, threads=1)
+    pace.took(1000 * GROUP, SECONDS)
+    pace.took(GROUP, SECONDS / 1000)
+    assert pace.size == 1000 * GROUP
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e9])
 def test_blocks_are_whole_groups_between_one_and_the_most(seconds):
     pace = Pace(1000, most=3 * GROUP + 1, count=10**9, threads=1)
