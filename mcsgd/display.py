@@ -111,6 +111,17 @@ def number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits - 1}e}"
 
 
+def rounded(value: float, digits: int) -> str:
+    """Return a number of a size that words can have, in so many significant digits.
+
+    Examples
+    --------
+    >>> rounded(1473.2, 3), rounded(2.248e7, 3), rounded(19.96, 2)
+    ('1470', '2.25e+07', '20')
+    """
+    return f"{float(f'{value:.{digits}g}'):g}"
+
+
 def measured(value: float, error: float) -> str:
     """Return a number to the second digit of its standard error; in ten digits where that is not known.
 

@@ -17,7 +17,7 @@ from mcsgd.comparison import (
     flow_accuracy,
 )
 from mcsgd.compatibility import mismatch
-from mcsgd.display import Shown, Table, counted
+from mcsgd.display import Shown, Table, counted, rounded
 from mcsgd.ensemble import Ensemble
 from mcsgd.flow import Flow
 from mcsgd.schemes import SAMPLINGS
@@ -175,7 +175,7 @@ def _nearest(cloud: Ensemble, told: list[Comparison]) -> list[str]:
     sentences = []
     if upper > 0 and lower > 2 * upper:
         sentences.append(
-            f"{nearest.field} is at least {lower / upper:.3g} times nearer than {farthest.field}."
+            f"{nearest.field} is at least {rounded(lower / upper, 3)} times nearer than {farthest.field}."
         )
     if nearest.compatible or len(told) == 1 or cloud.left_out:
         return sentences
@@ -207,7 +207,7 @@ def _too_few(needed: dict[tuple[str, str], float], comparisons: tuple[Comparison
             )
             continue
         by = " by distance" if off.intersection(pair) else ""
-        told = f"about {count:.2g} trajectories would do"
+        told = f"about {rounded(count, 2)} trajectories would do"
         sentences.append(f"The ensemble is too small to tell {one} from {other}{by}: {told}.")
     return sentences
 
