@@ -29,8 +29,9 @@ def main(size):
         predicted = mcsgd.theory.stationary_covariance(problem, settings, zeros[-1])
         widths.append([np.sqrt(np.trace(one)) for one in (cloud.covariance, predicted)])
     for order, (field, name), gap in zip((1, 2, 3), NAMES.items(), np.transpose(gaps), strict=True):
-        left.loglog(steps, gap, **field_style(field), label=f"{name}: {slope_of(steps, gap):.2f}")
-        claims.append(between(f"order, to the {name}", slope_of(steps, gap), order - 0.15, order + 0.15))
+        slope = slope_of(steps, gap)
+        left.loglog(steps, gap, **field_style(field), label=f"{name}: {slope:.2f}")
+        claims.append(between(f"order, to the zero of {field}", slope, order - 0.15, order + 0.15))
     width, theory = np.array(widths).T
     right.loglog(steps, width, "o", color=BLUE, label=f"sample: {slope_of(steps, width):.2f}")
     right.loglog(steps, theory, "k-", label="theory: 1.50")
