@@ -7,7 +7,8 @@ from kept import bytes_of, flip, many_shards
 from run_files import FULL
 
 import mcsgd
-from mcsgd.errors import IncompleteError, InputError, McsgdWarning
+from mcsgd import running
+from mcsgd.errors import IncompleteError, InputError, McsgdWarning, OutputExistsError
 from mcsgd.experiment import Experiment
 from mcsgd.pace import Fixed
 from mcsgd.simulation import simulate
@@ -95,6 +96,25 @@ def test_time_over_before_a_task_is_done(tmp_path, path, monkeypatch):
     for k in range(2):
         given.run_task(path, (k, 2))
     mcsgd.merge(path)
+    given.run(tmp_path / "whole.h5")
+    assert bytes_of(path) == bytes_of(tmp_path / "whole.h5")
+
+
+def test_two_runs_that_begin_at_once(tmp_path, path, monkeypatch):
+    """The second sees nothing of the first yet when it looks for the first time; their shards have one name."""
+    given, head = experiment(tmp_path), running._head
+    other = Experiment.from_tables({**given.tables, "sgd": {**given.tables["sgd"], "step_size": 0.001}})
+
+    def beaten(*arguments):
+        monkeypatch.setattr(running, "_head", head)
+        given.run_task(path, (0, 2))
+        return head(*arguments)
+
+    monkeypatch.setattr(running, "_head", beaten)
+    with pytest.raises(OutputExistsError, match=r"step_size: .* there, 0.001 here"):
+        other.run_task(path, (1, 2))
+    given.run_task(path, (1, 2))
+    mcsgd.merge(path, tasks=2)
     given.run(tmp_path / "whole.h5")
     assert bytes_of(path) == bytes_of(tmp_path / "whole.h5")
 
