@@ -1,5 +1,6 @@
 """Experiments run again on a file of theirs, with other flows, by tasks, and by `simulate`."""
 
+import contextlib
 import os
 
 import pytest
@@ -117,6 +118,21 @@ def test_two_runs_that_begin_at_once(tmp_path, path, monkeypatch):
     mcsgd.merge(path, tasks=2)
     given.run(tmp_path / "whole.h5")
     assert bytes_of(path) == bytes_of(tmp_path / "whole.h5")
+
+
+@pytest.mark.parametrize(("step_size", "warned"), [(0.04, False), (0.5, True)])
+def test_a_step_size_beyond_all_expansions_is_warned_of(step_size, warned):
+    """m eps lambda_max is 0.6 and 7.6: steps at which flows are less near are no mistake."""
+    toy = {"kind": "scalar-factorization", "x": [1.0] * 4, "y": [0.6, 1.0, 0.2, 0.9]}
+    given = Experiment.from_tables(
+        {"problem": toy, "start": {"value": [1.9, 0.4]}, "sgd": {"step_size": step_size},
+         "ensemble": {"trajectories": 10}, "flow": {"fields": ["gradient"]}}
+    )  # fmt: skip
+    words = (
+        r"^m eps lambda_max is 7\.6 at the start, beyond 3: no expansion in the step size holds there\. Take"
+    )
+    with pytest.warns(McsgdWarning, match=words) if warned else contextlib.nullcontext():
+        given.run()
 
 
 def test_a_task_looks_at_its_own_share_only(tmp_path, path):
