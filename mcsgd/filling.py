@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mcsgd.engines import Work, spread
 from mcsgd.ensemble import Ensemble
-from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdError
+from mcsgd.errors import FileFormatError, IncompleteError, InputError
 from mcsgd.moments import MomentsTree
 from mcsgd.origin import Origin
 from mcsgd.production import Production, Simulation
@@ -88,7 +88,7 @@ def run_to_file(
     InputError
         If fewer trajectories are wanted than there are parts of.
     IncompleteError
-        If the time was over before a task's share was done: what was is kept.
+        If the time was over before a task's share was done, or anything of a run: what was is kept.
     WriteError
         If something cannot be written: all that was written before stays.
     KeyboardInterrupt
@@ -273,7 +273,7 @@ class Filling:
         n = max(n, self.least)
         self.holdings.keep(made_by(time.monotonic() - self._flushed), beyond=n)
         if n == 0:
-            raise McsgdError(
+            raise IncompleteError(
                 "the time was over before trajectory 0 was done; what was is kept in "
                 f"{self.holdings.parts.folder}"
             )

@@ -10,7 +10,14 @@ from kept import bytes_of, flip
 
 import mcsgd
 from mcsgd import simulation
-from mcsgd.errors import BusyError, IncompleteError, InputError, McsgdWarning, OutputExistsError
+from mcsgd.errors import (
+    BusyError,
+    IncompleteError,
+    InputError,
+    McsgdWarning,
+    OutputExistsError,
+    WriteError,
+)
 from mcsgd.experiment import Experiment
 from mcsgd.stopping import StopRules
 from mcsgd.storage.lock import locked
@@ -228,6 +235,19 @@ def test_a_task_goes_on(path, at_once, tmp_path):
         given.study_task(path, (k, 2))
     given.study(path, tasks=2)
     assert bytes_of(path) == at_once(given)
+
+
+def test_a_full_disk_is_said_though_the_time_is_over(path, monkeypatch):
+    late = []
+
+    def full(*_):
+        late.append(True)
+        raise WriteError("no space left")
+
+    monkeypatch.setattr(StopRules, "out_of_time", property(lambda self: bool(late)))
+    monkeypatch.setattr("mcsgd.studies.filling.run_to_file", full)
+    with pytest.raises(WriteError, match="no space left"):
+        experiment(exact=False).study_task(path, (0, 2))
 
 
 @pytest.mark.parametrize("kind", ["exact-*.h5", "point-*.parts/*-*.h5"])
