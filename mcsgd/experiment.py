@@ -149,6 +149,11 @@ class Experiment:
 
         With a path, it can be called again: what is there already is not done again. See `simulate`, whose
         arguments these are, and whose exceptions.
+
+        Warns
+        -----
+        McsgdWarning
+            Where m eps lambda_max is beyond 3 at the start, and what `integrate` warns of.
         """
         from mcsgd.running import run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mcsgd.engines import Work, spread
 from mcsgd.ensemble import Ensemble
-from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdError
+from mcsgd.errors import FileFormatError, IncompleteError, InputError
 from mcsgd.moments import MomentsTree
 from mcsgd.origin import Origin
 from mcsgd.production import Production, Simulation
@@ -21,7 +21,7 @@ from mcsgd.run import Run
 from mcsgd.stopping import GROWTH, Interruption, StopRules, enough, interruptible
 from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
-from mcsgd.storage.parts import Parts
+from mcsgd.storage.parts import HEAD, Parts
 from mcsgd.storage.provenance import Clock, ended, made_by
 from mcsgd.storage.read import load_run, load_whole
 from mcsgd.storage.shards import as_shard, open_shard
@@ -88,7 +88,7 @@ def run_to_file(
     InputError
         If fewer trajectories are wanted than there are parts of.
     IncompleteError
-        If the time was over before a task's share was done: what was is kept.
+        If the time was over before a task's share was done, or anything of a run: what was is kept.
     WriteError
         If something cannot be written: all that was written before stays.
     KeyboardInterrupt
@@ -97,20 +97,18 @@ def run_to_file(
     parts = Parts(target)
     task = "" if means.task is None else f"{means.task[0]}-of-{means.task[1]}"
     with parts.locked(task), interruptible() as interruption:
-        there, begun = _existing(target, blank), parts.head()
-        if begun is not None:
-            check_same(parts.folder, begun, blank)
+        there, begun = _existing(target, blank), _begun(parts, blank)
         head = complete(there or begun)
-        if head.cloud.settings.paths and not simulation.keep_cloud:
-            paths = simulation.first_paths(means.workers)
-            head = replace(head, cloud=replace(head.cloud, first_paths=paths))
-        holdings = _holdings(parts, simulation.origin, there, means.task)
         satisfied = there is not None and _satisfied(there.cloud, head.cloud.count, means.rules)
         if there is not None and satisfied and list(there.flows) == list(head.flows):
             parts.remove(there.cloud.count)
             return there
-        if begun is None or begun.experiment != head.experiment or list(begun.flows) != list(head.flows):
-            parts.write_head(head)
+        if head.cloud.settings.paths and not simulation.keep_cloud:
+            paths = simulation.first_paths(means.workers)
+            head = replace(head, cloud=replace(head.cloud, first_paths=paths))
+        _note(parts, head)
+        holdings = _holdings(parts, simulation.origin, there, means.task)
+        _note(parts, head, again=True)
         if there is not None and satisfied:  # only its flows are others
             n, stopped_by = there.cloud.count, there.stopped_by
         else:
@@ -132,6 +130,30 @@ def _existing(target: Path, blank: Run) -> Run | None:
         raise FileFormatError(f"{error}. It was not touched") from None
     check_same(target, run, blank)
     return run
+
+
+def _begun(parts: Parts, wanted: Run) -> Run | None:
+    """Return what there is in the parts of the run before its trajectories, if it was begun."""
+    parts.check_kind(HEAD)
+    begun = parts.head()
+    if begun is not None:
+        check_same(parts.folder, begun, wanted)
+    return begun
+
+
+def _note(parts: Parts, head: Run, again: bool = False) -> None:
+    """Note in the parts what they are of, if nothing is noted; `again`: also if it was less, or other flows.
+
+    What another process has begun since we looked is refused, before its shards are looked at.
+    """
+    with parts.beginning():
+        begun = _begun(parts, head)
+        if begun is None or (again and not _same_head(begun, head)):
+            parts.write_head(head)
+
+
+def _same_head(one: Run, other: Run) -> bool:
+    return one.experiment == other.experiment and list(one.flows) == list(other.flows)
 
 
 def _holdings(parts: Parts, origin: Origin, there: Run | None, task: tuple[int, int] | None) -> Holdings:
@@ -251,7 +273,7 @@ class Filling:
         n = max(n, self.least)
         self.holdings.keep(made_by(time.monotonic() - self._flushed), beyond=n)
         if n == 0:
-            raise McsgdError(
+            raise IncompleteError(
                 "the time was over before trajectory 0 was done; what was is kept in "
                 f"{self.holdings.parts.folder}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -10,9 +11,10 @@ from typing import cast
 
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Ensemble
-from mcsgd.errors import InputError
+from mcsgd.errors import InputError, McsgdWarning
 from mcsgd.experiment import PLACES, Experiment
 from mcsgd.filling import Means, run_to_file
+from mcsgd.ladders.ladder import USELESS
 from mcsgd.machine import available_cores
 from mcsgd.production import Simulation
 from mcsgd.progress import Progress, shown
@@ -23,6 +25,7 @@ from mcsgd.storage.output import check_run_output
 from mcsgd.storage.provenance import Clock, provenance
 from mcsgd.theory import integrate
 from mcsgd.theory.covariance import default_covariance
+from mcsgd.theory.curvature import range_number
 
 __all__ = ["run", "run_task"]
 
@@ -119,5 +122,19 @@ def _head(
     else:
         flows = {name: integrate(problem, start, settings, name) for name in experiment.fields}
         predicted = default_covariance(problem, start, settings)
+        _warn_of_range(experiment)
     made = provenance(clock, threads, problem=problem.describe())
     return Run(Ensemble(simulation.origin, None), flows, experiment.tables, made, predicted)
+
+
+def _warn_of_range(experiment: Experiment) -> None:
+    """Warn, before trajectories are made, where no flow can be expected to describe them.
+
+    From `mcsgd.ladders.ladder.ASYMPTOTIC` on it would be too early: flows are then less near to the mean than
+    they would be at smaller steps, and how near they are is what a run tells.
+    """
+    number = range_number(experiment.problem, experiment.start, experiment.settings)
+    if experiment.fields and number > USELESS:
+        where = f"m eps lambda_max is {number:.2g} at the start, beyond {USELESS:g}"
+        text = f"{where}: no expansion in the step size holds there. Take smaller steps"
+        warnings.warn(text, McsgdWarning, stacklevel=2)

@@ -88,7 +88,10 @@ def simulate(
     DivergedError
         If there is no control variate, because the flow along which it is taken cannot be integrated.
     OutputExistsError
-        If something else is at `path`; it is left alone, and the message says in what it differs.
+        If something else is at `path`, or was begun there; it is left alone, and the message says in what it
+        differs.
+    IncompleteError
+        If the time was over before anything was done.
     BusyError
         If another process works on `path`.
     FileFormatError

@@ -17,6 +17,7 @@ from mcsgd.simulation import simulate
 from mcsgd.studies.job import Job
 from mcsgd.theory import vector_field
 from mcsgd.theory.covariance import default_covariance
+from mcsgd.theory.curvature import range_number
 
 __all__ = ["WarmUp", "warm_up"]
 
@@ -63,7 +64,6 @@ def _compile_study(job: Job) -> int:
         else:
             point = job.grid.points[i]
             _compile(point.problem, point.start, point.settings, point.fields)
-            job.range_number(i)
     return len(least)
 
 
@@ -78,5 +78,6 @@ def _compile(problem: Problem, start: Array, settings: Settings, fields: Sequenc
         "paths": 0,
     }
     simulate(problem, start, replace(settings, **few), workers=1)
+    range_number(problem, start, settings)
     for field in fields:
         vector_field(problem, settings, field)(start)

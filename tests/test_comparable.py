@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import mcsgd
+from mcsgd import theory
 from mcsgd.errors import InputError
 
 START = [1.2, 0.7]
@@ -56,6 +57,10 @@ def test_things_in_the_wrong_place(toy, cloud, flow):
         (lambda: mcsgd.integrate(START, toy, settings), "problem: must be of class Problem, got list"),
         (lambda: mcsgd.exact_mean(toy, START, {}), "settings: must be of class Settings, got dict"),
         (lambda: mcsgd.advise(toy, START, 0.01), "settings: must be of class Settings, got float"),
+        (lambda: mcsgd.study(START, toy, settings, {}), "problem: must be of class Problem, got list"),
+        (lambda: theory.predicted_covariance(toy, START, 0), "settings: must be of class Settings, got int"),
+        (lambda: theory.minima(toy, settings, START), "settings: must be of class Settings, got list"),
+        (lambda: theory.stationary_point(START, settings, START, "gd"), "problem: must be of class Problem"),
     ):
         with pytest.raises(InputError, match=f"^{message}"):
             call()

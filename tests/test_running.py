@@ -1,5 +1,6 @@
 """Experiments run again on a file of theirs, with other flows, by tasks, and by `simulate`."""
 
+import contextlib
 import os
 
 import pytest
@@ -7,7 +8,8 @@ from kept import bytes_of, flip, many_shards
 from run_files import FULL
 
 import mcsgd
-from mcsgd.errors import IncompleteError, InputError, McsgdWarning
+from mcsgd import running
+from mcsgd.errors import IncompleteError, InputError, McsgdWarning, OutputExistsError
 from mcsgd.experiment import Experiment
 from mcsgd.pace import Fixed
 from mcsgd.simulation import simulate
@@ -97,6 +99,40 @@ def test_time_over_before_a_task_is_done(tmp_path, path, monkeypatch):
     mcsgd.merge(path)
     given.run(tmp_path / "whole.h5")
     assert bytes_of(path) == bytes_of(tmp_path / "whole.h5")
+
+
+def test_two_runs_that_begin_at_once(tmp_path, path, monkeypatch):
+    """The second sees nothing of the first yet when it looks for the first time; their shards have one name."""
+    given, head = experiment(tmp_path), running._head
+    other = Experiment.from_tables({**given.tables, "sgd": {**given.tables["sgd"], "step_size": 0.001}})
+
+    def beaten(*arguments):
+        monkeypatch.setattr(running, "_head", head)
+        given.run_task(path, (0, 2))
+        return head(*arguments)
+
+    monkeypatch.setattr(running, "_head", beaten)
+    with pytest.raises(OutputExistsError, match=r"step_size: .* there, 0.001 here"):
+        other.run_task(path, (1, 2))
+    given.run_task(path, (1, 2))
+    mcsgd.merge(path, tasks=2)
+    given.run(tmp_path / "whole.h5")
+    assert bytes_of(path) == bytes_of(tmp_path / "whole.h5")
+
+
+@pytest.mark.parametrize(("step_size", "warned"), [(0.04, False), (0.5, True)])
+def test_a_step_size_beyond_all_expansions_is_warned_of(step_size, warned):
+    """m eps lambda_max is 0.6 and 7.6: steps at which flows are less near are no mistake."""
+    toy = {"kind": "scalar-factorization", "x": [1.0] * 4, "y": [0.6, 1.0, 0.2, 0.9]}
+    given = Experiment.from_tables(
+        {"problem": toy, "start": {"value": [1.9, 0.4]}, "sgd": {"step_size": step_size},
+         "ensemble": {"trajectories": 10}, "flow": {"fields": ["gradient"]}}
+    )  # fmt: skip
+    words = (
+        r"^m eps lambda_max is 7\.6 at the start, beyond 3: no expansion in the step size holds there\. Take"
+    )
+    with pytest.warns(McsgdWarning, match=words) if warned else contextlib.nullcontext():
+        given.run()
 
 
 def test_a_task_looks_at_its_own_share_only(tmp_path, path):

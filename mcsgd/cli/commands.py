@@ -103,7 +103,7 @@ def warmup(
 
     begin = time.perf_counter()
     made = Experiment.read(experiment).warm_up()
-    said = f"Compiled {made.functions} functions in {time.perf_counter() - begin:.1f} s"
+    said = f"Compiled {counted(made.functions, 'function')} in {time.perf_counter() - begin:.1f} s"
     study = f", for a run and {counted(made.points, 'kind')} of points" if made.points else ""
     typer.echo(f"{said}{study}; kept in {made.directory}")
 

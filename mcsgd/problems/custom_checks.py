@@ -15,8 +15,8 @@ from mcsgd.problems.differences import central_difference
 
 __all__ = ["check_fills", "check_gradient", "check_indices"]
 
-MOST_INTERPRETED = 1000
-"""Examples of a batch that a gradient is run over in plain Python, once."""
+MOST_INTERPRETED, MOST_NUMBERS = 1000, 10**6
+"""Examples of a batch, and times parameters, that a gradient is run over in plain Python, once."""
 AGREES = 1e-6
 
 Rows = NDArray[np.int64]
@@ -27,7 +27,7 @@ def check_indices(
 ) -> None:
     """Raise InputError if an index is out of bounds in plain Python: compiled code does not see it."""
     for rows in batches:
-        if rows.size > MOST_INTERPRETED:
+        if rows.size > MOST_INTERPRETED or rows.size * w.size > MOST_NUMBERS:
             continue
         try:
             with warnings.catch_warnings(action="ignore"):

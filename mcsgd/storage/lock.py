@@ -14,10 +14,10 @@ from pathlib import Path
 
 from mcsgd.errors import BusyError, WriteError
 
-__all__ = ["locked"]
+__all__ = ["alone", "locked"]
 
-PATIENCE = 0.5
-"""Seconds that a lock is tried for."""
+PATIENCE, LONG = 0.5, 60.0
+"""Seconds that a lock is tried for: one held for as long as there is work, and one held for a moment."""
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -53,13 +53,36 @@ def locked(folder: Path, task: str = "") -> Iterator[None]:
             os.close(handle)
 
 
-def _acquire(folder: Path, name: str, kind: int) -> int:
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Do something in a directory, in a moment, that no other process does meanwhile: they wait.
+
+    Beside `locked`, which its caller holds.
+
+    Raises
+    ------
+    BusyError
+        If it takes others too long.
+    WriteError
+        As `locked`.
+    """
+    try:
+        handle = _acquire(folder, "moment.lock", fcntl.LOCK_EX, LONG)
+    except OSError as error:
+        raise WriteError(f"{folder} could not be locked: {error}") from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _acquire(folder: Path, name: str, kind: int, patience: float = PATIENCE) -> int:
     """Open and lock a file, and write who holds it; again, if it was removed in between.
 
     A process that was killed while it started another one leaves its lock to that, for a moment: so a lock
     that is held is tried for a while.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:

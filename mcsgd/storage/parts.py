@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcsgd.errors import FileFormatError, McsgdWarning, NewerFormatError
+from mcsgd.errors import FileFormatError, McsgdWarning, NewerFormatError, OutputExistsError
 from mcsgd.origin import Content, Origin
 from mcsgd.rows import Span
 from mcsgd.run import Run
-from mcsgd.storage.lock import locked
+from mcsgd.storage.lock import alone, locked
 from mcsgd.storage.output import PARTS, sync
 from mcsgd.storage.read import read_head
 from mcsgd.storage.shards import Shard, open_shard, range_of, write_shard
@@ -29,6 +29,7 @@ __all__ = ["HEAD", "POINTS", "Parts"]
 
 HEAD, POINTS = "head.h5", "study.json"
 """What a run is, and what points a study has."""
+NAMES = {HEAD: "a run", POINTS: "a study"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,21 @@ class Parts:
             finally:
                 if not task:
                     self._remove_if_empty()
+
+    def beginning(self) -> AbstractContextManager[None]:
+        """Return what holds the right to look at what was begun here and to note what is: others wait.
+
+        Two that begin at once would else both find nothing, and one write over what the other notes. Raises
+        BusyError if it takes others too long.
+        """
+        return alone(self.folder)
+
+    def check_kind(self, mark: str) -> None:
+        """Raise OutputExistsError if a study was begun where a run is to be, or the other way round."""
+        for other, name in NAMES.items():
+            if other != mark and (self.folder / other).exists():
+                text = f"{self.folder} is of {name}; it was not touched. Choose another name for the output"
+                raise OutputExistsError(text)
 
     def head(self) -> Run | None:
         """Return what there is of the run before its trajectories; if it is damaged, as for `shards`.

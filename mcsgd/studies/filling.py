@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from mcsgd.engines import Work, spread
-from mcsgd.errors import IncompleteError, McsgdError
+from mcsgd.errors import IncompleteError
 from mcsgd.filling import Means, run_to_file
 from mcsgd.production import Simulation
 from mcsgd.progress import Progress, Together
@@ -102,10 +102,8 @@ class _Filling:
                 self._measure(piece, self.together.of(done))
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(self._left("interrupted", done)) from None
-            except McsgdError:
-                if self.job.rules.out_of_time:
-                    raise IncompleteError(self._left("the time was over", done)) from None
-                raise
+            except IncompleteError:
+                raise IncompleteError(self._left("the time was over", done)) from None
             self.together.of(done)(1, 1)
 
     def _spread(self, executor: Executor) -> None:

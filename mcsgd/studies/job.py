@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Hashable, Mapping
 from concurrent.futures import Executor
@@ -34,7 +33,8 @@ from mcsgd.studies.axes import START, where_text
 from mcsgd.studies.found import Exact, Found, PointResult
 from mcsgd.studies.grid import Grid, Point
 from mcsgd.studies.study import Study
-from mcsgd.theory import FIELDS, integrate, largest_curvature
+from mcsgd.theory import FIELDS, integrate
+from mcsgd.theory.curvature import range_number
 
 __all__ = ["Job"]
 
@@ -176,11 +176,7 @@ class Job:
     def range_number(self, i: int) -> float:
         """Return m eps lambda_max of a point."""
         point = self.grid.points[i]
-        settings, target = point.settings, point.settings.partition(point.problem)
-        if settings.optimizer != "sgd":
-            return math.nan
-        eps = float(settings.step_sizes.max()) / (1 - settings.momentum)
-        return target.batches * eps * largest_curvature(target, point.start)
+        return range_number(point.problem, point.start, point.settings)
 
     def point_tables(self, point: Point) -> dict[str, Any]:
         """Return the sections of an experiment that is this point alone."""

@@ -55,6 +55,13 @@ class Keeping:
         All that is wanted.
     parts : Parts
         Whose target is the study's file.
+
+    Raises
+    ------
+    OutputExistsError
+        If something else is there, or was begun there.
+    FileFormatError
+        If what is there is not a study, or is damaged.
     """
 
     def __init__(self, job: Job, parts: Parts) -> None:
@@ -63,21 +70,26 @@ class Keeping:
         self._list = self.folder / POINTS
         there = stored_points(parts.target) if parts.target.exists() else []
         self.there = {point.fingerprint: point for point in there}
-        self._check_same()
+        self._check_file()
+        self._check_begun()
 
-    def _check_same(self) -> None:
-        """Raise OutputExistsError if there are points that are not wanted."""
+    def _check_file(self) -> None:
+        """Raise OutputExistsError if the study's file has points that are not wanted."""
         wanted, exact = set(self.keys), self.job.grid.exact
         other = exact != "auto" and any(point.exact != exact for point in self.there.values())
         if other or not self.there.keys() <= wanted:
             self._refuse(self.parts.target, load_study(self.parts.target).experiment)
+
+    def _check_begun(self) -> None:
+        """Raise OutputExistsError if points were begun that are not wanted, or a run was."""
+        self.parts.check_kind(POINTS)
         if self._list.exists():
             try:
                 begun = json.loads(self._list.read_text(encoding="utf-8"))
                 known, tables = set(begun["points"]), begun["experiment"]
             except (ValueError, KeyError, TypeError, OSError) as error:
                 raise FileFormatError(f"{self._list} is damaged: {error}") from None
-            if not known <= wanted:
+            if not known <= set(self.keys):
                 self._refuse(self.folder, tables)
 
     def _refuse(self, where: Path, there: Any) -> None:
@@ -100,12 +112,14 @@ class Keeping:
         return stored.exact or stored.count >= point.settings.trajectories
 
     def begin(self) -> None:
-        """Note what is begun."""
+        """Note what is begun; raises as `Keeping`, for another may have begun meanwhile."""
         tables = {**self.job.tables, "study": self.job.grid.as_table()}
         text = json.dumps({"experiment": tables, "points": self.keys})
-        if not self._list.exists() or self._list.read_text(encoding="utf-8") != text:
-            with new_file(self._list, replace=True) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        with self.parts.beginning():
+            self._check_begun()
+            if not self._list.exists() or self._list.read_text(encoding="utf-8") != text:
+                with new_file(self._list, replace=True) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
 
     def dealt(self, tasks: int) -> list[list[Piece]]:
         """Return what each of so many tasks is to do: of all points that the study's file has not."""

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Array
 from mcsgd.errors import McsgdWarning
+from mcsgd.given import check_kinds
 from mcsgd.machine import available_cores
 from mcsgd.problems.base import Problem
 from mcsgd.progress import Progress, Together, shown
@@ -112,6 +113,7 @@ def study(
     (3, 4)
     """
     checks = Checks()
+    check_kinds(checks, problem, settings)
     several = np.ndim(start) == 2
     shape = (None, problem.parameters) if several else (problem.parameters,)
     w0 = checks.array("start", start, shape, "one number for each parameter")

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import solve, solve_continuous_lyapunov
 
 from mcsgd.checks import Checks
+from mcsgd.given import check_given
 from mcsgd.problems.base import Array, Problem
 from mcsgd.schemes import SAMPLINGS
 from mcsgd.settings import Settings
@@ -86,7 +87,7 @@ def predicted_covariance(problem: Problem, start: ArrayLike, settings: Settings)
     True
     """
     checks = Checks()
-    w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
+    w0 = check_given(checks, problem, start, settings)
     checks.done()
     check_plain(settings)
     settings.check_with(problem)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from mcsgd.checks import Checks
 from mcsgd.problems.base import Array, Problem
+from mcsgd.settings import Settings
 from mcsgd.theory.deviations import mean_hessian_vectors
 
-__all__ = ["largest_curvature"]
+__all__ = ["largest_curvature", "range_number"]
 
 DENSE = 20
 """Parameters up to which the whole Hessian is had: Lanczos's basis would be as large."""
@@ -63,6 +66,15 @@ def largest_curvature(problem: Problem, w: ArrayLike) -> float:
     hessian = LinearOperator((d, d), matvec=product, dtype=np.float64)
     value = eigsh(hessian, k=1, which="LM", v0=first, tol=ACCURACY, return_eigenvectors=False)
     return float(np.abs(value[0]))
+
+
+def range_number(problem: Problem, start: Array, settings: Settings) -> float:
+    """Return m eps lambda_max at the start, eps that of the largest step, over 1 - momentum; NaN of Adam."""
+    if settings.optimizer != "sgd":
+        return math.nan
+    target = settings.partition(problem)
+    eps = float(settings.step_sizes.max()) / (1 - settings.momentum)
+    return target.batches * eps * largest_curvature(target, start)
 
 
 def _largest_size(hessian: Array) -> float:

@@ -24,6 +24,7 @@ from scipy.linalg import solve
 from scipy.optimize import root
 
 from mcsgd.checks import Checks
+from mcsgd.given import check_given, check_kinds
 from mcsgd.problems.base import Array, Problem
 from mcsgd.settings import Settings
 from mcsgd.theory.covariance import check_plain, spread_of
@@ -108,6 +109,7 @@ def stationary_point(
     [-0.503704]
     """
     checks = Checks()
+    check_kinds(checks, problem, settings)
     start = checks.array("guess", guess, (problem.parameters,), "one number for each parameter")
     name = checks.choice("field", field, FIELDS)
     checks.done()
@@ -173,7 +175,7 @@ def minima(
     ['gradient', 'gd', 'sgd']
     """
     checks = Checks()
-    w0 = checks.array("start", start, (problem.parameters,), "one number for each parameter")
+    w0 = check_given(checks, problem, start, settings)
     checks.done()
     _check_settings(problem, settings)
     own = stationary_point(problem, settings, _descended(_whole(problem, settings), w0), "gradient")
@@ -217,6 +219,7 @@ def stationary_covariance(problem: Problem, settings: Settings, point: ArrayLike
     [[1.125e-06]]
     """
     checks = Checks()
+    check_kinds(checks, problem, settings)
     w = checks.array("point", point, (problem.parameters,), "one number for each parameter")
     checks.done()
     _check_settings(problem, settings)

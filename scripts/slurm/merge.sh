@@ -21,18 +21,16 @@ if [ "$command" = study ]; then # which compiles a little: see array.sh
     fi
 fi
 
-if [ -e "$output.parts" ] || [ ! -e "$output" ]; then # else it has all already
-    code=0
-    said="$("${join[@]}" 2>&1)" || code=$?
-    echo "$said"
-    if [ "$code" -ne 0 ]; then
-        late="$(tr '\n' ' ' <<<"$said" | sed -n 's/.*these are not done: \([0-9, ]*[0-9]\).*/\1/p')"
-        if [ -n "$late" ]; then
-            echo "Submit them again:"
-            printf '%q ' "$@" "--array=${late//, /,}"
-            echo
-        fi
-        exit "$code"
+code=0
+said="$("${join[@]}" 2>&1)" || code=$? # nothing to do where the output has it all
+echo "$said"
+if [ "$code" -ne 0 ]; then
+    late="$(tr '\n' ' ' <<<"$said" | sed -n 's/.*these are not done: \([0-9, ]*[0-9]\).*/\1/p')"
+    if [ -n "$late" ]; then
+        echo "Submit them again:"
+        printf '%q ' "$@" "--array=${late//, /,}"
+        echo
     fi
+    exit "$code"
 fi
 mcsgd verify "$output"

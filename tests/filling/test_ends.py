@@ -10,8 +10,8 @@ from kept import CONTROLLED, MOMENTS, SETTINGS, START, bytes_of, interrupted, ne
 
 import mcsgd
 from mcsgd.errors import (
+    IncompleteError,
     InputError,
-    McsgdError,
 )
 from mcsgd.simulation import simulate
 from mcsgd.stopping import StopRules
@@ -61,7 +61,7 @@ def test_time_is_over_and_the_run_goes_on_later(toy, path, tmp_path):
 
 
 def test_time_over_before_anything_is_done(toy, path):
-    with pytest.raises(McsgdError, match="the time was over"):
+    with pytest.raises(IncompleteError, match="the time was over before trajectory 0"):
         simulate(toy, START, MOMENTS, path, stop=StopRules(seconds=1e-9), keep_cloud=False, block_size=10)
     assert not path.exists()
     assert simulate(toy, START, MOMENTS, path, keep_cloud=False).count == 5000

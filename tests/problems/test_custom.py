@@ -9,6 +9,7 @@ import pytest
 from mcsgd.errors import InputError, McsgdWarning
 from mcsgd.kernels import steps
 from mcsgd.problems import Custom, LogisticRegression, Problem, custom
+from mcsgd.problems.custom_checks import check_indices
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
 from mcsgd.theory import integrate
@@ -322,6 +323,15 @@ def test_an_index_out_of_bounds(gradient, index):
     """In the first batch, and in the last alone."""
     with pytest.raises(InputError, match=f"gradient: must index within its arrays, got: {index} bounds"):
         make(gradient)
+
+
+@pytest.mark.parametrize(
+    ("examples", "parameters", "runs"), [(1001, 1, 0), (100, 10_001, 0), (1000, 1000, 1)]
+)
+def test_much_is_not_run_over_in_plain_python(examples, parameters, runs):
+    seen = []
+    check_indices(lambda *given: seen.append(given), (), [np.arange(examples)], np.zeros(parameters))
+    assert len(seen) == runs
 
 
 def test_no_data_are_an_empty_tuple():

@@ -10,11 +10,19 @@ from kept import bytes_of, flip
 
 import mcsgd
 from mcsgd import simulation
-from mcsgd.errors import BusyError, IncompleteError, InputError, McsgdWarning, OutputExistsError
+from mcsgd.errors import (
+    BusyError,
+    IncompleteError,
+    InputError,
+    McsgdWarning,
+    OutputExistsError,
+    WriteError,
+)
 from mcsgd.experiment import Experiment
 from mcsgd.stopping import StopRules
 from mcsgd.storage.lock import locked
 from mcsgd.studies import job
+from mcsgd.studies.keeping import Keeping
 
 TABLES = {
     "problem": {"kind": "scalar-factorization", "x": [1.0, 0.5, 2.0, 1.5], "y": [0.6, 1.0, 0.2, 0.9]},
@@ -177,6 +185,39 @@ def test_a_task_of_another_study_is_refused(path):
         experiment({**VARY, "step_size": [0.01, 0.002]}).study_task(path, (1, 2))
 
 
+def test_two_studies_that_begin_at_once(path, monkeypatch, at_once):
+    """The second sees nothing of the first yet when it looks for the first time."""
+    given, other, begin = experiment(), experiment({**VARY, "step_size": [0.01, 0.002]}), Keeping.begin
+
+    def beaten(keeping):
+        monkeypatch.setattr(Keeping, "begin", begin)
+        given.study_task(path, (0, 2))
+        return begin(keeping)
+
+    monkeypatch.setattr(Keeping, "begin", beaten)
+    with pytest.raises(OutputExistsError, match=r"step_size: \[0.01, 0.005\] there, \[0.01, 0.002\] here"):
+        other.study_task(path, (1, 2))
+    given.study_task(path, (1, 2))
+    given.study(path, tasks=2)
+    assert bytes_of(path) == at_once(given)
+
+
+def test_a_study_where_a_run_was_begun_and_the_other_way_round(path):
+    given = experiment(exact=False)
+    given.run_task(path, (0, 2))
+    with nothing_made(), pytest.raises(OutputExistsError, match=r"study\.h5\.parts is of a run; it was not"):
+        given.study_task(path, (0, 2))
+    assert given.run(path).cloud.count == 2000
+    study = path.with_name("other.h5")
+    given.study_task(study, (0, 2))
+    for begin in (lambda: given.run_task(study, (0, 2)), lambda: given.run(study)):
+        with (
+            nothing_made(),
+            pytest.raises(OutputExistsError, match=r"parts is of a study; it was not touched"),
+        ):
+            begin()
+
+
 def test_a_task_goes_on(path, at_once, tmp_path):
     given = experiment(exact=False)
     with pytest.raises(
@@ -194,6 +235,19 @@ def test_a_task_goes_on(path, at_once, tmp_path):
         given.study_task(path, (k, 2))
     given.study(path, tasks=2)
     assert bytes_of(path) == at_once(given)
+
+
+def test_a_full_disk_is_said_though_the_time_is_over(path, monkeypatch):
+    late = []
+
+    def full(*_):
+        late.append(True)
+        raise WriteError("no space left")
+
+    monkeypatch.setattr(StopRules, "out_of_time", property(lambda self: bool(late)))
+    monkeypatch.setattr("mcsgd.studies.filling.run_to_file", full)
+    with pytest.raises(WriteError, match="no space left"):
+        experiment(exact=False).study_task(path, (0, 2))
 
 
 @pytest.mark.parametrize("kind", ["exact-*.h5", "point-*.parts/*-*.h5"])
