@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from run_files import CORRECTED, DIVERGED, FULL
+from run_files import CORRECTED, DIVERGED, FULL, warned
 
 from mcsgd.experiment import Experiment
 from mcsgd.problems import LinearRegression
@@ -48,7 +48,8 @@ def make_file(kind, folder):
     folder.mkdir(exist_ok=True)
     experiment, path = folder / "run.toml", folder / "run.h5"
     experiment.write_text(text)
-    Experiment.read(experiment).run(path, workers=1, keep_cloud=keep_cloud)
+    with warned(text):
+        Experiment.read(experiment).run(path, workers=1, keep_cloud=keep_cloud)
     return path
 
 

@@ -1,7 +1,11 @@
 """Run files with all that they can hold, and what other programs should find in them."""
 
-import numpy as np
+import contextlib
 
+import numpy as np
+import pytest
+
+from mcsgd.errors import McsgdWarning
 from mcsgd.experiment import Experiment
 
 FULL = """
@@ -41,12 +45,19 @@ paths = 5
 KINDS = {"full": (CORRECTED, True), "moments": (FULL, False), "diverged": (DIVERGED, True)}
 
 
+def warned(text):
+    """Expect what is said when an experiment is run: the steps of DIVERGED are far too large."""
+    steep = "hessians = [[[-1e160]]" in text
+    return pytest.warns(McsgdWarning, match="beyond 3: no") if steep else contextlib.nullcontext()
+
+
 def write_run_file(kind, folder):
     """Return the path of a new run file of a kind in KINDS."""
     text, keep_cloud = KINDS[kind]
     (folder / f"{kind}.toml").write_text(text)
     path = folder / f"{kind}.h5"
-    Experiment.read(folder / f"{kind}.toml").run(path, workers=1, keep_cloud=keep_cloud)
+    with warned(text):
+        Experiment.read(folder / f"{kind}.toml").run(path, workers=1, keep_cloud=keep_cloud)
     return path
 
 
