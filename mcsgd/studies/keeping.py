@@ -142,8 +142,8 @@ class Keeping:
                 late |= {task} if holdings.missing(*span) else set()
         if late:
             named = ", ".join(map(str, sorted(late)))
-            text = f"of {tasks} tasks, these are not done: {named}. What is done is kept in {self.folder}"
-            raise IncompleteError(text)
+            kept = f". What is done is kept in {self.folder}" if self.folder.exists() else ""
+            raise IncompleteError(f"of {tasks} tasks, these are not done: {named}{kept}")
 
     def begun(self, i: int) -> Path:
         """Return the path of a point's part, where what the study's file has of its trajectories is then."""
