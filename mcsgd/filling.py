@@ -9,22 +9,21 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mcsgd.begun import holdings_of, note, run_begun, run_there
 from mcsgd.engines import Work, spread
 from mcsgd.ensemble import Ensemble
-from mcsgd.errors import FileFormatError, IncompleteError, InputError
+from mcsgd.errors import IncompleteError
 from mcsgd.moments import MomentsTree
-from mcsgd.origin import Origin
 from mcsgd.production import Production, Simulation
 from mcsgd.progress import Progress
 from mcsgd.rows import Span, pieces
 from mcsgd.run import Run
 from mcsgd.stopping import GROWTH, Interruption, StopRules, enough, interruptible
 from mcsgd.storage.holdings import Holdings
-from mcsgd.storage.identity import check_same
-from mcsgd.storage.parts import HEAD, Parts
+from mcsgd.storage.parts import Parts
 from mcsgd.storage.provenance import Clock, ended, made_by
-from mcsgd.storage.read import load_run, load_whole
-from mcsgd.storage.shards import as_shard, open_shard
+from mcsgd.storage.read import load_run
+from mcsgd.storage.shards import open_shard
 
 __all__ = ["Means", "run_to_file"]
 
@@ -97,7 +96,7 @@ def run_to_file(
     parts = Parts(target)
     task = "" if means.task is None else f"{means.task[0]}-of-{means.task[1]}"
     with parts.locked(task), interruptible() as interruption:
-        there, begun = _existing(target, blank), _begun(parts, blank)
+        there, begun = run_there(target, blank), run_begun(parts, blank)
         head = complete(there or begun)
         satisfied = there is not None and _satisfied(there.cloud, head.cloud.count, means.rules)
         if there is not None and satisfied and list(there.flows) == list(head.flows):
@@ -106,9 +105,9 @@ def run_to_file(
         if head.cloud.settings.paths and not simulation.keep_cloud:
             paths = simulation.first_paths(means.workers)
             head = replace(head, cloud=replace(head.cloud, first_paths=paths))
-        _note(parts, head)
-        holdings = _holdings(parts, simulation.origin, there, means.task)
-        _note(parts, head, again=True)
+        note(parts, head)
+        holdings = holdings_of(parts, simulation.origin, there, means.task)
+        note(parts, head, again=True)
         if there is not None and satisfied:  # only its flows are others
             n, stopped_by = there.cloud.count, there.stopped_by
         else:
@@ -118,57 +117,6 @@ def run_to_file(
         made = ended(head.provenance, means.clock, None if there is None else there.provenance)
         holdings.finish(replace(head, provenance=made), n, stopped_by)
     return load_run(target)
-
-
-def _existing(target: Path, blank: Run) -> Run | None:
-    """Return the run that is at the target, every byte of which was read, if any is."""
-    if not target.exists():
-        return None
-    try:
-        run = load_whole(target)
-    except FileFormatError as error:
-        raise FileFormatError(f"{error}. It was not touched") from None
-    check_same(target, run, blank)
-    return run
-
-
-def _begun(parts: Parts, wanted: Run) -> Run | None:
-    """Return what there is in the parts of the run before its trajectories, if it was begun."""
-    parts.check_kind(HEAD)
-    begun = parts.head()
-    if begun is not None:
-        check_same(parts.folder, begun, wanted)
-    return begun
-
-
-def _note(parts: Parts, head: Run, again: bool = False) -> None:
-    """Note in the parts what they are of, if nothing is noted; `again`: also if it was less, or other flows.
-
-    What another process has begun since we looked is refused, before its shards are looked at.
-    """
-    with parts.beginning():
-        begun = _begun(parts, head)
-        if begun is None or (again and not _same_head(begun, head)):
-            parts.write_head(head)
-
-
-def _same_head(one: Run, other: Run) -> bool:
-    return one.experiment == other.experiment and list(one.flows) == list(other.flows)
-
-
-def _holdings(parts: Parts, origin: Origin, there: Run | None, task: tuple[int, int] | None) -> Holdings:
-    """Return what is done; its origin has the trajectories that are wanted, or more if a file has them."""
-    wanted = origin.settings.trajectories
-    most = max((stop for _, stop in parts.spans.values()), default=0)
-    there_is_enough = there is not None and there.cloud.count >= wanted
-    if there is not None:
-        wanted = max(wanted, there.cloud.count)
-    if most > wanted and not there_is_enough:
-        message = f"must be at least {most}, for {parts.folder} has as many; got {wanted}"
-        raise InputError([("trajectories", message)])
-    origin = replace(origin, settings=replace(origin.settings, trajectories=wanted))
-    others = [] if there is None else [as_shard(parts.target, there)]
-    return Holdings(parts, origin, others, None if task is None else origin.share(*task))
 
 
 def _satisfied(there: Ensemble, wanted: int, rules: StopRules) -> bool:
