@@ -19,6 +19,7 @@ from mcsgd.progress import Progress
 from mcsgd.rows import Span, pieces
 from mcsgd.run import Run
 from mcsgd.stopping import GROWTH, Interruption, StopRules, enough, interruptible
+from mcsgd.storage.ahead import Ahead
 from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.provenance import Clock, ended, made_by
@@ -108,15 +109,23 @@ def run_to_file(
         note(parts, head)
         holdings = holdings_of(parts, simulation.origin, there, means.task)
         note(parts, head, again=True)
-        if there is not None and satisfied:  # only its flows are others
-            n, stopped_by = there.cloud.count, there.stopped_by
-        else:
-            n, stopped_by = Filling(simulation, holdings, means, interruption).fill()
-        if means.task is not None:
-            return None
-        made = ended(head.provenance, means.clock, None if there is None else there.provenance)
-        holdings.finish(replace(head, provenance=made), n, stopped_by)
+        with _ahead(holdings, head, simulation) as ahead:
+            if there is not None and satisfied:  # only its flows are others
+                n, stopped_by = there.cloud.count, there.stopped_by
+            else:
+                n, stopped_by = Filling(simulation, holdings, means, interruption, ahead).fill()
+            if means.task is not None:
+                return None
+            made = ended(head.provenance, means.clock, None if there is None else there.provenance)
+            holdings.finish(replace(head, provenance=made), n, stopped_by, ahead)
     return load_run(target)
+
+
+def _ahead(holdings: Holdings, head: Run, simulation: Simulation) -> Ahead:
+    """Return what writes the file of all trajectories that are wanted while they are made."""
+    run = replace(head, cloud=replace(head.cloud, origin=holdings.origin))
+    size = holdings.origin.settings.trajectories * simulation.bytes_each
+    return Ahead(holdings.parts.folder, run, size)
 
 
 def _satisfied(there: Ensemble, wanted: int, rules: StopRules) -> bool:
@@ -135,13 +144,20 @@ class Filling:
         What is done already.
     means : Means
     interruption : Interruption
+    ahead : Ahead
+        What may become the run's file.
     """
 
     def __init__(
-        self, simulation: Simulation, holdings: Holdings, means: Means, interruption: Interruption
+        self,
+        simulation: Simulation,
+        holdings: Holdings,
+        means: Means,
+        interruption: Interruption,
+        ahead: Ahead,
     ) -> None:
         self.simulation, self.holdings = simulation, holdings
-        self.means, self.interruption = means, interruption
+        self.means, self.interruption, self.ahead = means, interruption, ahead
         self.origin = holdings.origin
         self.wanted = self.origin.settings.trajectories
         self.span = 0, self.wanted  # that this process is for
@@ -188,6 +204,7 @@ class Filling:
                 production.stop()
             elif self._due(production.pending):
                 self.holdings.contents += production.take()
+                self._copy_ahead()
                 self._keep()
         self.holdings.contents += production.take()
 
@@ -197,8 +214,14 @@ class Filling:
         for _, path in spread([work], parts.folder, executor, self._ending):
             shard = open_shard(path, self.origin)
             self.holdings.add([shard])
+            self._copy_ahead()
             done += shard.stop - shard.first
             self.means.progress(done, total)
+
+    def _copy_ahead(self) -> None:
+        """Copy what there is to the run's file, if all that are wanted will be in it, as far as is known."""
+        if self.means.task is None and self.means.rules.standard_error is None:
+            self.ahead.copy(self.holdings.sources)
 
     def _ending(self) -> bool:
         return self.interruption.asked or self.means.rules.out_of_time

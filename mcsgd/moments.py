@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TypeAlias
@@ -146,8 +146,15 @@ class EnsembleMoments:
     bins: Bins | None = None
 
     @classmethod
-    def of(cls, rows: Rows, start: Array, per_unit: int, binned: bool = False) -> EnsembleMoments:
-        """Return the moments of trajectories, `per_unit` of them a unit."""
+    def of(
+        cls,
+        rows: Rows,
+        start: Array,
+        per_unit: int,
+        binned: bool = False,
+        moments_of: Callable[..., Moments] = Moments.of,
+    ) -> EnsembleMoments:
+        """Return the moments of trajectories, `per_unit` of them a unit; `moments_of` is as `Moments.of`."""
         endpoints, corrected, status = rows.endpoints, rows.corrected, rows.status
         diverged = int(np.count_nonzero(status))
         indices = np.arange(rows.first // per_unit, rows.stop // per_unit) if binned else None
@@ -156,16 +163,16 @@ class EnsembleMoments:
             indices = None if indices is None else indices[keep[::per_unit]]
             endpoints, corrected = endpoints[keep], None if corrected is None else corrected[keep]
         left_out = len(status) - len(endpoints)
-        singles = Moments.of(endpoints, start)
+        singles = moments_of(endpoints, start)
         finished = endpoints if corrected is None else corrected
         if per_unit == 1:
-            units = singles if corrected is None else Moments.of(finished, start)
+            units = singles if corrected is None else moments_of(finished, start)
             bins = None if indices is None else Bins.of(finished, indices, start)
             return cls(units, singles, left_out, diverged, bins)
         # About an endpoint, where means of units are exact to the rounding of the cloud's own width.
         reference = finished[0] if len(finished) else start
         means = (finished - reference).reshape(-1, per_unit, start.size).mean(axis=1)
-        units = Moments.of(means).shifted(reference - start)
+        units = moments_of(means).shifted(reference - start)
         bins = None if indices is None else Bins.of(means, indices).shifted(reference - start)
         return cls(units, singles, left_out, diverged, bins)
 
@@ -195,11 +202,6 @@ class Node:
     first: int
     stop: int
     moments: EnsembleMoments
-
-    @classmethod
-    def of(cls, rows: Rows, start: Array, per_unit: int, binned: bool = False) -> Node:
-        """Return the node of some trajectories."""
-        return cls(rows.first, rows.stop, EnsembleMoments.of(rows, start, per_unit, binned))
 
     def holds(self, other: Node) -> bool:
         """Whether the other's trajectories are all among these."""

@@ -31,6 +31,10 @@ def rows_of(endpoints, first=0):
     return Rows(first, endpoints, status, np.empty((n, 0, d)), np.empty((0, 1, d)))
 
 
+def node_of(rows, start, per_unit):
+    return Node(rows.first, rows.stop, EnsembleMoments.of(rows, start, per_unit))
+
+
 @pytest.mark.parametrize("cuts", [[], [0], [1], [3, 4], [10, 20, 100]])
 def test_merged_parts_are_the_whole(cuts):
     rows = 1 + 1e-8 * np.random.default_rng(0).normal(size=(200, 3))  # a spread that cancellation would lose
@@ -103,7 +107,7 @@ def trajectories(n, seed=0):
 def node(rows, first, stop, per_unit=1):
     """The node of one leaf, or of several, merged as a tree merges them."""
     leaves = range(first, stop, LEAF)
-    nodes = [Node.of(rows.part(i, min(i + LEAF, stop)), np.ones(3), per_unit) for i in leaves]
+    nodes = [node_of(rows.part(i, min(i + LEAF, stop)), np.ones(3), per_unit) for i in leaves]
     return MomentsTree(LEAF, nodes).nodes
 
 
@@ -144,7 +148,7 @@ def test_tree_with_gaps():
         assert not tree.covers(tree.nodes[-1].stop)
         bounds = [(one.first, one.stop) for one in tree.nodes]
         assert all(first % (stop - first) == 0 for first, stop in bounds)
-    tree = MomentsTree(LEAF, [Node.of(rows.part(0, 8), np.ones(3), 1)])
+    tree = MomentsTree(LEAF, [node_of(rows.part(0, 8), np.ones(3), 1)])
     assert (tree.covers(8), tree.covers(12), tree.covers(4)) == (True, False, False)
 
 

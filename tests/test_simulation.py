@@ -273,6 +273,7 @@ def test_an_interrupt_ends_running_blocks_with_their_epoch(toy):
 
 SHORTER_VECTORS = """
 import sys, numpy as np
+from mcsgd.kernels.scatter import mean_and_scatter
 from mcsgd.problems import LogisticRegression, ScalarFactorization
 from mcsgd.settings import Settings
 from mcsgd.simulation import simulate
@@ -283,7 +284,11 @@ for problem in (
     LogisticRegression(X, (X[:, 0] > 0).astype(int), 4, 1e-3),
 ):
     cloud = simulate(problem, np.full(problem.parameters, 0.3), Settings(0.05, epochs=2, trajectories=40))
-    sys.stdout.buffer.write(cloud.endpoints.tobytes())
+    for numbers in cloud.endpoints, cloud.moments.singles.mean, cloud.moments.singles.scatter:
+        sys.stdout.buffer.write(numbers.tobytes())
+for d in 3, 20:  # lanes that are vectors, and parameters
+    for numbers in mean_and_scatter(np.random.default_rng(d).normal(size=(700, d))):
+        sys.stdout.buffer.write(numbers.tobytes())
 """
 
 
@@ -303,4 +308,5 @@ def test_the_bits_do_not_depend_on_the_length_of_vectors(tmp_path):
         for target in targets
     ]
     assert found[0] == found[1]
-    assert len(found[0]) == 8 * 40 * (2 + 2 + 5)
+    numbers = 40 * (2 + 2 + 5) + 2 * (2 + 4) + 5 + 25 + 3 + 9 + 20 + 400
+    assert len(found[0]) == 8 * numbers

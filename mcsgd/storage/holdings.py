@@ -11,6 +11,7 @@ from mcsgd.moments import MomentsTree, Node
 from mcsgd.origin import Content, Origin
 from mcsgd.rows import Rows, Source, Span, missing
 from mcsgd.run import Run
+from mcsgd.storage.ahead import Ahead
 from mcsgd.storage.parts import Parts
 from mcsgd.storage.schema import FORMAT, SHARD
 from mcsgd.storage.shards import Shard, open_shard
@@ -94,8 +95,10 @@ class Holdings:
         written = (self.parts.add(self.origin, content, made) for content in kept)
         self.add(open_shard(path, self.origin, just_written=True) for path in written)
 
-    def finish(self, head: Run, n: int, stopped_by: str) -> None:
+    def finish(self, head: Run, n: int, stopped_by: str, ahead: Ahead | None = None) -> None:
         """Write the run's file, of the first n trajectories, and remove the shards that are in it.
+
+        `ahead` is what was written of it before.
 
         Raises
         ------
@@ -113,7 +116,7 @@ class Holdings:
         )
         target, tree = self.parts.target, None if self.origin.kept == "cloud" else self.tree(n)
         known = any(one.path == target for one in self.others)
-        write_run(target, run, self.sources, tree, known, self.parts.folder)
+        write_run(target, run, self.sources, tree, known, self.parts.folder, ahead)
         self.parts.remove(n)
 
 

@@ -16,13 +16,13 @@ from mcsgd.errors import FileFormatError, IncompleteError, InputError, McsgdWarn
 from mcsgd.origin import Origin
 from mcsgd.rows import Source
 from mcsgd.run import Run
+from mcsgd.storage.content import ROWS
 from mcsgd.storage.holdings import Holdings
 from mcsgd.storage.identity import check_same
 from mcsgd.storage.output import check_run_output
 from mcsgd.storage.parts import HEAD, POINTS, Parts
 from mcsgd.storage.read import load_run, load_whole, read_head
 from mcsgd.storage.shards import Shard, as_shard, open_shard, range_of
-from mcsgd.storage.write import ROWS
 
 __all__ = ["merge"]
 

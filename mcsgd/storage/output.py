@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mcsgd.errors import InputError, McsgdError, OutputExistsError, WriteError
 
-__all__ = ["PARTS", "check_output", "check_run_output", "new_file", "sync"]
+__all__ = ["PARTS", "check_output", "check_run_output", "new_file", "sync", "temporary_name"]
 
 PARTS = ".parts"
 """What the directory beside a run's file adds to its name."""
@@ -95,7 +95,7 @@ def new_file(path: Path, replace: bool = False, folder: Path | None = None) -> I
     WriteError
         If it cannot be written.
     """
-    temporary = (folder or path.parent) / f".{uuid.uuid4().hex}.tmp"
+    temporary = temporary_name(folder or path.parent)
     try:
         for parent in (path.parent, temporary.parent):
             parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +113,11 @@ def new_file(path: Path, replace: bool = False, folder: Path | None = None) -> I
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def temporary_name(folder: Path) -> Path:
+    """Return a new name for a file that is not complete."""
+    return folder / f".{uuid.uuid4().hex}.tmp"
 
 
 def _name(temporary: Path, path: Path) -> None:

@@ -18,13 +18,13 @@ from mcsgd.moments import Node
 from mcsgd.origin import Content, Origin
 from mcsgd.rows import Rows, Source, Span
 from mcsgd.run import Run
+from mcsgd.storage.content import ROWS
 from mcsgd.storage.nodes import nodes_of, write_nodes
 from mcsgd.storage.output import new_file
 from mcsgd.storage.read import row_shapes
 from mcsgd.storage.schema import FORMAT, SHARD, open_file, write_versions
 from mcsgd.storage.seal import broken_seal, seal_of
 from mcsgd.storage.stored import stored_rows
-from mcsgd.storage.write import ROWS
 
 __all__ = ["Shard", "as_shard", "open_shard", "range_of", "write_shard"]
 

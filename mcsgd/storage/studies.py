@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mcsgd.errors import FileFormatError
 from mcsgd.storage.arrays import write_array
+from mcsgd.storage.content import write_head_content, write_moments_content
 from mcsgd.storage.nodes import read_nodes
 from mcsgd.storage.output import new_file
 from mcsgd.storage.read import SOON_READ, head_of, run_of
@@ -22,7 +23,6 @@ from mcsgd.storage.schema import MATRIX, POINT, STUDY, open_file, write_versions
 from mcsgd.storage.seal import broken_seal, seal
 from mcsgd.storage.sink import written
 from mcsgd.storage.study_tables import write_tables
-from mcsgd.storage.write import write_head_content, write_moments_content
 from mcsgd.studies.axes import Axis
 from mcsgd.studies.found import Exact, Found, PointResult
 from mcsgd.studies.study import Study
