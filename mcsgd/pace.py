@@ -53,7 +53,9 @@ class Pace:
 
     def took(self, trajectories: int, seconds: float) -> None:
         """Note how long a block took."""
-        most = max(GROWTH * trajectories, self._size)  # a block may be cut short by the end
+        if trajectories < self._size / 2 and seconds < SECONDS:
+            return  # cut short by the end: what each block takes anyway is too large a part of it
+        most = max(GROWTH * trajectories, self._size)
         self._size = min(trajectories * SECONDS / max(seconds, 1e-9), most)
 
 

@@ -16,8 +16,11 @@ def test_blocks_grow_to_take_a_good_time_and_no_faster():
 def test_a_last_block_that_is_small_does_not_make_others_small():
     pace = Pace(1000 * GROUP, most=10**6, count=10**9, threads=1)
     pace.took(1000 * GROUP, SECONDS)
-    pace.took(GROUP, SECONDS / 1000)
-    assert pace.size == 1000 * GROUP
+    for part in 1000, 10:
+        pace.took(GROUP, SECONDS / part)
+        assert pace.size == 1000 * GROUP
+    pace.took(GROUP, 2 * SECONDS)
+    assert pace.size == GROUP // 2
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e9])
