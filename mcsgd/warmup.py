@@ -77,7 +77,7 @@ def _compile(problem: Problem, start: Array, settings: Settings, fields: Sequenc
         "snapshots": (),
         "paths": 0,
     }
-    simulate(problem, start, replace(settings, **few), workers=1)
+    simulate(problem, start, replace(settings, **few), workers=1).moments  # noqa: B018
     range_number(problem, start, settings)
     for field in fields:
         vector_field(problem, settings, field)(start)
