@@ -44,6 +44,14 @@ with what it has (of moments whole leaves) if it takes longer: the work of a use
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """What a worker of ours begins with: a terminal's Ctrl-C goes to it too, and would end it with its work."""
 
+QUIET = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.worker.profile.enabled": False,
+}
+"""Of a Dask cluster of ours: it looks at itself a hundred times a second, on the cores that do the work."""
+
 
 @contextmanager
 def executor_of(
@@ -98,7 +106,11 @@ def _dask(scheduler: str | None, workers: int | None) -> Iterator[Executor]:
             "host": "127.0.0.1",
             "preload": [DEAF],
         }
-        with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
+        with (
+            _package("dask", "dask").config.set(QUIET),
+            distributed.LocalCluster(**local) as cluster,
+            distributed.Client(cluster) as client,
+        ):
             yield client.get_executor()
         return
     try:
