@@ -72,6 +72,23 @@ def test_a_cluster_of_its_own(commands, experiment, output, plain):
     check_same(commands, output, plain)
 
 
+LOOKS = """
+import dask
+from mcsgd.engines import QUIET, executor_of
+if __name__ == "__main__":
+    before = dask.config.get("distributed.admin.tick.interval")
+    with executor_of("dask", workers=1) as executor:
+        assert all(executor.submit(dask.config.get, key).result() == value for key, value in QUIET.items())
+    assert dask.config.get("distributed.admin.tick.interval") == before
+"""
+
+
+def test_a_cluster_of_its_own_looks_at_itself_seldom(commands, tmp_path):
+    """Its workers do, and the user's own clusters stay as they are."""
+    (tmp_path / "looks.py").write_text(LOOKS)
+    commands.run("python", tmp_path / "looks.py")
+
+
 def test_what_is_under_way_at_a_ctrl_c_is_kept(commands, experiment, output, plain):
     """The terminal sends it to all processes of the command."""
     command = ["mcsgd", "run", experiment, "-o", output, "--engine", "dask", "-q"]
