@@ -74,6 +74,7 @@ def test_a_cluster_of_its_own(commands, experiment, output, plain):
 
 LOOKS = """
 import dask
+import distributed
 from mcsgd.engines import QUIET, executor_of
 if __name__ == "__main__":
     before = dask.config.get("distributed.admin.tick.interval")
