@@ -214,7 +214,9 @@ class Filling:
         for _, path in spread([work], parts.folder, executor, self._ending):
             shard = open_shard(path, self.origin)
             self.holdings.add([shard])
-            self._copy_ahead()
+            if time.monotonic() - self._flushed >= FIRST_SHARD:  # not at each: there may be very many
+                self._copy_ahead()
+                self._flushed = time.monotonic()
             done += shard.stop - shard.first
             self.means.progress(done, total)
 

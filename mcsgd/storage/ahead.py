@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,12 +17,16 @@ from mcsgd.storage.output import temporary_name
 
 __all__ = ["Ahead"]
 
+SECONDS = 0.5
+"""For copying at a time: meanwhile no shard is written, and no signal to end is seen."""
+FAILURES = McsgdError, OSError, RuntimeError  # HDF5 raises the latter
+
 
 class Ahead:
     """A draft of a run's file that is begun when there is something to copy, and may be given up at any time.
 
-    Nothing depends on it: trajectories are in shards as well, and what cannot be written here is no failure;
-    if it cannot be written at the end either, that is one.
+    Nothing depends on it: trajectories are in shards as well, and what cannot be written here is no failure:
+    the file is then made anew at the end.
 
     Parameters
     ----------
@@ -46,25 +51,28 @@ class Ahead:
         self.drop()
 
     def copy(self, sources: Sequence[Source]) -> None:
-        """Copy what comes next of the trajectories, if that is worth it."""
+        """Copy some of what comes next of the trajectories: of a run that goes on, much is there at once."""
+        if self._given_up:
+            return
         try:
-            if self._draft is None and not self._given_up:
+            if self._draft is None:
                 self._begin(sources)
             if self._draft is not None:
-                self._draft.copy(sources)
-        except (McsgdError, OSError, RuntimeError):  # HDF5 raises the latter
+                self._draft.copy(sources, time.monotonic() + SECONDS)
+        except FAILURES:
             self.drop()
 
     def complete(self, run: Run, sources: Sequence[Source], path: Path) -> bool:
-        """Complete the draft and move it to a path; return whether there was one, of so many trajectories."""
+        """Complete the draft and move it to a path; return whether it is there, of so many trajectories."""
         draft = self._draft
-        if draft is None or draft.count != run.cloud.origin.settings.trajectories:
-            self.drop()
-            return False
-        draft.complete(run, sources)
-        self._open.close()
-        os.replace(self._path, path)
-        return True
+        if draft is not None and draft.count == run.cloud.origin.settings.trajectories:
+            with suppress(*FAILURES):
+                draft.complete(run, sources)
+                self._open.close()
+                os.replace(self._path, path)
+                return True
+        self.drop()
+        return False
 
     def drop(self) -> None:
         """Give it up."""

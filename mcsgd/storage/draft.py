@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,8 +49,10 @@ class Draft:
         self._scales = {**scales, "trajectory": self._index}
         self._tree, self._done = self._origin.tree(), 0
 
-    def copy(self, sources: Sequence[Source]) -> None:
+    def copy(self, sources: Sequence[Source], until: float = math.inf) -> None:
         """Copy what comes next of the trajectories, as far as the sources have it, in whole pieces.
+
+        Once it is later than `until`, by the monotonic clock, no other piece is begun.
 
         Raises
         ------
@@ -63,6 +67,8 @@ class Draft:
             for rows in pieces([piece], piece.first, piece.stop, origin.leaf):
                 self._tree.add(origin.node(rows))
             self._done = piece.stop
+            if time.monotonic() > until:
+                return
 
     def complete(self, run: Run, sources: Sequence[Source]) -> None:
         """Copy the rest, which the sources have, and write all that the run is beside."""

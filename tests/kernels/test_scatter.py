@@ -8,7 +8,7 @@ from mcsgd.moments import Moments
 
 
 @pytest.mark.parametrize("n", [1, 2, 9, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
-@pytest.mark.parametrize("d", [1, 2, 7, FEW, FEW + 1, 31, 32, 41, 75])
+@pytest.mark.parametrize("d", [1, 2, 7, FEW, FEW + 1, 20, 31, 32, 41, 75])
 def test_as_numpy(d, n):
     """For lanes of vectors and of parameters; panels of four, two and one; several blocks, and parts of one."""
     sample = 1e6 + np.random.default_rng(d * n).normal(size=(n, d))  # cancellation would lose half the digits
