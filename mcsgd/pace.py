@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mcsgd.kernels.draws import GROUP
 
 __all__ = ["Pace"]
@@ -40,6 +42,8 @@ class Pace:
         size = min(self._size, self.most)
         if self._threads > 1:
             size = min(size, max(self._left / (LARGEST * self._threads), self._least))
+        elif size < self._left:  # all the same, so that no small one is left for the end
+            size = min(self._left / math.ceil(self._left / size) + GROUP, self.most)
         return max(int(size) // GROUP * GROUP, GROUP)
 
     @property

@@ -46,8 +46,14 @@ def test_blocks_shrink_towards_the_end_such_that_no_thread_waits_long(count, thr
 
 
 def test_one_thread_waits_for_no_other():
-    pace = Pace(640, most=10**6, count=1000, threads=1)
-    assert pace.next() == 640
+    pace = Pace(640, most=10**6, count=1000 * GROUP, threads=1)
+    sizes, left = [], 1000 * GROUP
+    while left:
+        sizes.append(min(pace.next(), left))
+        pace.begun(sizes[-1])
+        left -= sizes[-1]
+    assert len(sizes) == 25
+    assert min(sizes) >= 640 - GROUP
 
 
 def test_size_that_was_asked_for_stays():

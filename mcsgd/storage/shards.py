@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from mcsgd.errors import FileFormatError
 from mcsgd.moments import Node
@@ -90,21 +91,28 @@ def write_shard(folder: Path, origin: Origin, content: Content, made: Mapping[st
 
 
 def _image(origin: Origin, content: Content, span: Span, made: Mapping[str, Any]) -> bytes:
-    with h5py.File(uuid.uuid4().hex, "x", driver="core", backing_store=False) as file:
+    arrays = _arrays(content) if isinstance(content, Rows) else {}
+    # Of this size HDF5 takes its memory: if it were small, what is there would be copied again and again.
+    block = 2**16 + sum(values.nbytes for values in arrays.values())
+    with h5py.File(uuid.uuid4().hex, "x", driver="core", backing_store=False, block_size=block) as file:
         write_versions(file, SHARD)
         file.attrs["fingerprint"] = origin.fingerprint
         file.attrs["first"], file.attrs["stop"] = (np.int64(i) for i in span)
         file.attrs["made"] = json.dumps(made)
         if isinstance(content, Rows):
-            for name in ROWS:
-                values = getattr(content, name)
-                if values is not None and values.size:
-                    file[name] = values
+            for name, values in arrays.items():
+                file[name] = values
         else:
             write_nodes(file, content)
         file.flush()
         image: bytes = file.id.get_file_image()
     return image
+
+
+def _arrays(rows: Rows) -> dict[str, NDArray[Any]]:
+    """Return what there is of the trajectories, by name."""
+    found = {name: getattr(rows, name) for name in ROWS}
+    return {name: values for name, values in found.items() if values is not None and values.size}
 
 
 def open_shard(path: Path, origin: Origin, just_written: bool = False) -> Shard:
