@@ -14,7 +14,8 @@ are the same for all trajectories, so that their errors change the noise, and no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -22,14 +23,15 @@ from typing import cast
 
 import numpy as np
 from numba import types
-from scipy.linalg import expm
 
 from mcsgd.checks import Checks
 from mcsgd.ensemble import Ensemble
-from mcsgd.errors import DivergedError, InputError
+from mcsgd.errors import InputError
 from mcsgd.kernels.draws import GROUP
 from mcsgd.kernels.interactions import interactions
 from mcsgd.kernels.jit import TABLE, VECTOR, compile_for
+from mcsgd.kernels.subtraction import subtract_pairs, subtract_products
+from mcsgd.linearisation import flow_by_epoch, linearised
 from mcsgd.machine import available_cores, memory_bytes
 from mcsgd.orders import Integers, draw_orders
 from mcsgd.problems.base import MATRIX, Array, Problem
@@ -37,20 +39,19 @@ from mcsgd.rows import Kept, Rows
 from mcsgd.schemes import CORRECTED, RESHUFFLED, STREAM_VERSION
 from mcsgd.settings import Settings
 from mcsgd.storage.fingerprint import fingerprint
-from mcsgd.theory import integrate, xi_mean
-from mcsgd.theory.deviations import mean_hessian_vectors
-from mcsgd.theory.units import shuffled_units
+from mcsgd.theory import xi_mean
 
-__all__ = ["check_pairs", "control_variate", "corrected", "flow_by_epoch"]
+__all__ = ["Correction", "check_pairs", "control_variate"]
 
-CHUNK = 2**22
+CHUNK = 2**18
 """Numbers that a thread works on at once."""
-COPIES = 3  # of the table of pairs
+COPIES = 3
+"""Of m^2 d numbers: five halves to make a table of pairs, and a half for that of the epoch before."""
+MOST_KEPT = 2**27
+"""Bytes of the tables of all epochs that are made only once."""
 
-TILE = 64
-Noise = Callable[[Integers, Integers, int], Array]
-"""(orders, examples) of trajectories first, first + 1, ... -> what they add to the endpoints, of mean
-zero."""
+Subtract = Callable[[Integers, Integers, Array], None]
+"""(orders, examples, endpoints) of trajectories: take from the endpoints what their orders did to them."""
 
 
 def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
@@ -90,30 +91,62 @@ def control_variate(problem: Problem, cloud: Ensemble) -> Ensemble:
     True
     """
     _check(problem, cloud)
-    settings, all_rows = cloud.settings, cast(Kept, cloud.rows).part(0, cloud.count)
-    rows = corrected(problem, settings, all_rows, flow_by_epoch(problem, cloud.start, settings))
-    return Ensemble(cloud.origin, rows)
+    correction = Correction(problem, cloud.settings, flow_by_epoch(problem, cloud.start, cloud.settings))
+    rows = cast(Kept, cloud.rows).part(0, cloud.count)
+    return Ensemble(cloud.origin, correction.of(rows, available_cores()))
 
 
-def corrected(problem: Problem, settings: Settings, rows: Rows, path: Array) -> Rows:
-    """Return trajectories with `corrected`; they need no checks, and path is the flow by epoch."""
-    endpoints, reshuffled = rows.endpoints.copy(), settings.sampling == RESHUFFLED
-    noise_of = composition_noise if reshuffled else order_noise
-    size = problem.examples + problem.parameters if reshuffled else problem.batches**2
-    count = max(CHUNK // size // GROUP * GROUP, GROUP)
+class Correction:
+    """The control variate of a run.
 
-    def correct(epoch: int, noise: Noise, begin: int) -> None:
-        block, first = endpoints[begin : begin + count], rows.first + begin
-        with np.errstate(all="ignore"):
-            block -= noise(*draw_orders(problem, settings, epoch, first, len(block)), first)
+    Parameters
+    ----------
+    problem : Problem
+        In the batches that are stepped on.
+    settings : Settings
+    path : (epochs + 1, d)
+        What `flow_by_epoch` returns.
+    """
 
-    with np.errstate(all="ignore"), ThreadPoolExecutor(available_cores()) as pool:
-        for epoch, w, jacobian in linearised(problem, settings, path):
-            noise = noise_of(problem, settings, w, jacobian)
-            list(pool.map(partial(correct, epoch, noise), range(0, len(endpoints), count)))
-    if not np.isfinite(endpoints[rows.status == 0]).all():
-        raise InputError([("problem", "must be scaled so that all eps^2 H_a g_b are finite numbers")])
-    return replace(rows, corrected=endpoints)
+    def __init__(self, problem: Problem, settings: Settings, path: Array) -> None:
+        self._problem, self._settings, self._path = problem, settings, path
+        self._kept: list[tuple[int, Subtract]] | None = None
+        self._lock = threading.Lock()
+
+    def of(self, rows: Rows, threads: int) -> Rows:
+        """Return trajectories, which need no checks, with `corrected`."""
+        problem, endpoints = self._problem, rows.endpoints.copy()
+        reshuffled = self._settings.sampling == RESHUFFLED
+        size = problem.parameters + (problem.examples if reshuffled else problem.batches)
+        count = max(CHUNK // size // GROUP * GROUP, GROUP)
+
+        def correct(epoch: int, subtract: Subtract, begin: int) -> None:
+            block = endpoints[begin : begin + count]
+            with np.errstate(all="ignore"):
+                drawn = draw_orders(problem, self._settings, epoch, rows.first + begin, len(block))
+                subtract(*drawn, block)
+
+        with np.errstate(all="ignore"), ThreadPoolExecutor(threads) as pool:
+            each: Callable[..., Iterable[None]] = pool.map if threads > 1 else map
+            for epoch, subtract in self._by_epoch():
+                list(each(partial(correct, epoch, subtract), range(0, len(endpoints), count)))
+        if not np.isfinite(endpoints[rows.status == 0]).all():
+            raise InputError([("problem", "must be scaled so that all eps^2 H_a g_b are finite numbers")])
+        return replace(rows, corrected=endpoints)
+
+    def _by_epoch(self) -> Iterable[tuple[int, Subtract]]:
+        """Return the epochs and what to do for each, made once for all calls if that needs little memory."""
+        if not _made_once(self._problem, self._settings):
+            return self._make()
+        with self._lock:
+            if self._kept is None:
+                self._kept = list(self._make())
+        return self._kept
+
+    def _make(self) -> Iterator[tuple[int, Subtract]]:
+        noise_of = composition_noise if self._settings.sampling == RESHUFFLED else order_noise
+        for epoch, w, jacobian in linearised(self._problem, self._settings, self._path):
+            yield epoch, noise_of(self._problem, self._settings, w, jacobian)
 
 
 def _check(problem: Problem, cloud: Ensemble) -> None:
@@ -136,52 +169,27 @@ def _check(problem: Problem, cloud: Ensemble) -> None:
     checks.done()
 
 
-def check_pairs(problem: Problem, settings: Settings) -> None:
-    """Raise InputError if the table of pairs of batches does not fit into memory."""
+def check_pairs(problem: Problem, settings: Settings, workers: int = 1) -> None:
+    """Raise InputError if the tables of pairs of batches, which each worker may make, exceed the memory."""
     checks = Checks()
-    pairs = 8 * problem.batches**2 * problem.parameters
-    if settings.sampling != RESHUFFLED and COPIES * pairs > memory_bytes():
-        needed = f"{COPIES * pairs / 2**30:.0f} GiB for the {problem.batches}^2 pairs of batches"
-        checks.fail("problem", f"must be smaller: it needs {needed}")
+    tables = COPIES * (1 if _made_once(problem, settings) else workers)
+    needed = tables * 8 * problem.batches**2 * problem.parameters
+    if settings.sampling != RESHUFFLED and needed > memory_bytes():
+        what = "must be smaller" + (", or workers fewer" if workers > 1 else "")
+        gib = f"{needed / 2**30:.0f} GiB for the {problem.batches}^2 pairs of batches"
+        checks.fail("problem", f"{what}: it needs {gib}")
     checks.done()
 
 
-def linearised(problem: Problem, settings: Settings, path: Array) -> Iterator[tuple[int, Array, Array]]:
-    """Yield, from the last epoch to the first, where the flow begins it and the Jacobian from its end on.
-
-    `path` is what `flow_by_epoch` returns.
-    """
-    w, unit = path, np.eye(problem.parameters)
-    whole = shuffled_units(problem, settings.sampling).whole
-    jacobian = unit
-    yield settings.epochs - 1, w[settings.epochs - 1], jacobian
-    for epoch in range(settings.epochs - 1, 0, -1):
-        middle = (w[epoch] + w[epoch + 1]) / 2
-        hessian = mean_hessian_vectors(whole, middle, unit)
-        jacobian = jacobian @ expm(-settings.step_size * problem.batches * hessian)
-        yield epoch - 1, w[epoch - 1], jacobian
+def _made_once(problem: Problem, settings: Settings) -> bool:
+    """Tell whether the tables of all epochs are few enough to be kept."""
+    d, m = problem.parameters, problem.batches
+    rows = d if settings.sampling == RESHUFFLED else m * (m - 1) // 2
+    return 8 * settings.epochs * rows * d <= MOST_KEPT
 
 
-def flow_by_epoch(problem: Problem, start: Array, settings: Settings) -> Array:
-    """Return the flow at the end of every epoch, (epochs + 1, d), the start first; of one epoch, (1, d).
-
-    Raises
-    ------
-    DivergedError
-        If it cannot be integrated.
-    """
-    points = [start]
-    one = replace(settings, epochs=1, snapshots=(), paths=0)
-    for _ in range(settings.epochs if settings.epochs > 1 else 0):
-        flow = integrate(problem, points[-1], one, "sgd")
-        if flow.message:
-            raise DivergedError(f"the flow to take the noise along {flow.message}")
-        points.append(flow.endpoint)
-    return np.array(points)
-
-
-def order_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Noise:
-    """Return eps^2 J (xi - E xi) at w as a function of the orders of fixed batches.
+def order_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Subtract:
+    """Return what subtracts eps^2 J (xi - E xi) at w, a function of the orders of fixed batches.
 
     xi - E xi is the sum over pairs a < b of batches of (H_a g_b - H_b g_a)/2, with this sign where a comes
     after b, else with the other.
@@ -189,17 +197,18 @@ def order_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array)
     g = problem.gradients(w)
     products = np.stack([problem.hessian_vectors(w, g_b) for g_b in g], axis=1)  # [a, b] = H_a g_b
     a, b = np.triu_indices(problem.batches, 1)
-    table = settings.step_size**2 / 2 * (products[a, b] - products[b, a]) @ jacobian.T
+    pairs = products[a, b] - products[b, a]
+    table = np.zeros(pairs.shape)
+    subtract_products(pairs, np.ascontiguousarray(-(settings.step_size**2) / 2 * jacobian.T), table)
 
-    def noise(orders: Integers, _: Integers, first: int) -> Array:
-        position = np.argsort(orders, axis=1)
-        return _product(np.where(position[:, a] > position[:, b], 1.0, -1.0), table, first)
+    def subtract(orders: Integers, _: Integers, endpoints: Array) -> None:
+        subtract_pairs(orders, table, endpoints)
 
-    return noise
+    return subtract
 
 
-def composition_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Noise:
-    """Return J [-eps (sum_j g_j - m g) + eps^2 (xi - E xi)] at w as a function of reshuffled batches.
+def composition_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Subtract:
+    """Return what subtracts J [-eps (sum_j g_j - m g) + eps^2 (xi - E xi)] at w, for reshuffled batches.
 
     g is the gradient of the mean over examples. If the batch size divides N, sum_j g_j = m g.
     """
@@ -209,24 +218,12 @@ def composition_noise(problem: Problem, settings: Settings, w: Array, jacobian: 
     functions = problem.pointer("gradient"), problem.pointer("hessian_vector")
     arguments = VECTOR, TABLE, TABLE, types.int64, problem.data_type, MATRIX, MATRIX
     loop = compile_for(interactions, *(function.type for function in functions), *arguments)
-    point = np.array(w)
+    point, matrix = np.array(w), np.ascontiguousarray(jacobian.T)
 
-    def noise(orders: Integers, rows: Integers, first: int) -> Array:
-        sums, xi = np.empty((2, len(orders), w.size))
+    def subtract(orders: Integers, rows: Integers, endpoints: Array) -> None:
+        sums, xi = np.empty((2, *endpoints.shape))
         inputs = point, orders, rows, problem.batch_size, problem.data
         loop(*functions, *inputs, sums, xi)
-        return _product(eps**2 * (xi - mean_xi) - eps * (sums - m * g), jacobian.T, first)
+        subtract_products(eps**2 * (xi - mean_xi) - eps * (sums - m * g), matrix, endpoints)
 
-    return noise
-
-
-def _product(rows: Array, matrix: Array, first: int) -> Array:
-    """Return rows @ matrix, where the bits of a row depend on it and its index first + i alone.
-
-    BLAS may sum differently where there are more rows: it is given the same number every time.
-    """
-    begin, (n, k) = first % TILE, rows.shape
-    tiles = np.zeros((-(-(begin + n) // TILE), TILE, k))
-    tiles.reshape(len(tiles) * TILE, k)[begin : begin + n] = rows  # k is 0 where there is one batch
-    product = (tiles @ matrix).reshape(-1, matrix.shape[1])
-    return np.asarray(product[begin : begin + n])
+    return subtract

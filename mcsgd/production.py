@@ -8,7 +8,7 @@ from typing import cast
 
 from mcsgd.blocks import Blocks
 from mcsgd.checks import Checks
-from mcsgd.correction import corrected
+from mcsgd.correction import Correction, check_pairs
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.machine import memory_bytes
 from mcsgd.moments import Node
@@ -67,6 +67,8 @@ class Simulation:
         if needed > memory:
             name = "workers" if self.block_size is None or not self.keep_cloud else "block_size"
             checks.fail(name, f"need {needed:.3g} GiB at once; the memory is {memory:.3g} GiB")
+        if self.noise_path is not None and not self.keep_cloud:
+            checks.attempt(lambda: check_pairs(self.problem, settings, workers))
         checks.done()
 
     def first_paths(self, workers: int) -> Array:
@@ -124,6 +126,8 @@ class Production:
         self._rows: list[Rows] = []
         self._tree, self._taken = origin.tree(), 0
         self._finished: dict[int, Node] = {}
+        path = simulation.noise_path
+        self._correction = None if path is None else Correction(simulation.problem, origin.settings, path)
 
     def run(self) -> Iterator[int]:
         """Make the trajectories; after each block, yield up to which index those of its span are done."""
@@ -162,7 +166,7 @@ class Production:
         if not simulation.keep_cloud:
             return list(_runs(nodes))
         self._taken = rows[-1].stop if rows else 0
-        return [self._corrected(joined(some)) for some in _runs(rows)]
+        return [self._corrected(joined(some), self.workers) for some in _runs(rows)]
 
     def _rooms(self) -> Iterator[Rows]:
         for first, stop in self.spans:
@@ -172,14 +176,12 @@ class Production:
                 first = end
 
     def _finish(self, room: Rows) -> None:
-        self._finished[room.first] = self.simulation.origin.node(self._corrected(room))
+        """Do what is left to do for a leaf: in one thread, as others do the same beside."""
+        self._finished[room.first] = self.simulation.origin.node(self._corrected(room, threads=1))
 
-    def _corrected(self, rows: Rows) -> Rows:
+    def _corrected(self, rows: Rows, threads: int) -> Rows:
         """Return rows with their control variate taken, if there is one."""
-        simulation = self.simulation
-        if simulation.noise_path is None:
-            return rows
-        return corrected(simulation.problem, simulation.origin.settings, rows, simulation.noise_path)
+        return rows if self._correction is None else self._correction.of(rows, threads)
 
 
 def _pace(simulation: Simulation, spans: Sequence[Span], workers: int, first: int | None) -> Pace:

@@ -10,10 +10,11 @@ from typing import cast
 from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
-from mcsgd.correction import check_pairs, flow_by_epoch
+from mcsgd.correction import check_pairs
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.filling import Means, run_to_file
 from mcsgd.given import check_given
+from mcsgd.linearisation import flow_by_epoch
 from mcsgd.machine import available_cores
 from mcsgd.origin import Origin
 from mcsgd.problems.base import Problem

@@ -1,19 +1,11 @@
 from dataclasses import replace
-from itertools import pairwise, permutations
+from itertools import permutations
 
 import numpy as np
 import pytest
 
 from mcsgd.comparison import compare
-from mcsgd.correction import (
-    TILE,
-    _product,
-    composition_noise,
-    control_variate,
-    flow_by_epoch,
-    linearised,
-    order_noise,
-)
+from mcsgd.correction import check_pairs, composition_noise, control_variate, order_noise
 from mcsgd.errors import DivergedError, InputError
 from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
 from mcsgd.schemes import CORRECTED
@@ -37,6 +29,13 @@ def noise(problem, settings):
     cloud = control_variate(problem, simulate(problem, START, settings))
     assert cloud.statistics.singles.count == settings.trajectories
     return np.sqrt(np.trace(cloud.statistics.units.covariance))
+
+
+def subtracted(subtract, orders, examples):
+    """What is subtracted from the endpoints of two parameters."""
+    block = np.zeros((len(orders), 2))
+    subtract(orders, examples, block)
+    return -block
 
 
 def slopes(found):
@@ -96,7 +95,7 @@ def test_what_is_subtracted_is_xi_less_its_mean(toy):
 
 def test_mean_over_all_orders_is_zero(toy):
     orders = np.array(list(permutations(range(4))))
-    found = order_noise(toy, Settings(0.1), np.array([1.2, 0.7]), np.eye(2))(orders, orders, 0)
+    found = subtracted(order_noise(toy, Settings(0.1), np.array([1.2, 0.7]), np.eye(2)), orders, orders)
     assert np.abs(found).max() > 1e-3
     assert np.abs(found.mean(axis=0)).max() < 1e-16
 
@@ -108,23 +107,9 @@ def test_mean_over_all_permutations_of_examples_is_zero(examples, batch_size):
     rows = np.array(list(permutations(range(examples))))
     orders = np.repeat([np.arange(problem.batches)], len(rows), axis=0)
     function = composition_noise(problem, Settings(0.1, **EXAMPLES), np.array([1.2, 0.7]), np.eye(2))
-    found = function(orders, rows, 0)
+    found = subtracted(function, orders, rows)
     assert np.abs(found.mean(axis=0)).max() < 1e-15
     assert (np.abs(found).max() > 1e-3) == (problem.batches > 1)
-
-
-def test_noise_is_carried_to_the_end_by_the_jacobian(toy):
-    """The derivative of the flow's endpoint in the point after the first epoch, to O(eps)."""
-    settings = Settings(0.005, epochs=40)
-    path = flow_by_epoch(toy, np.array([1.5, -0.7]), settings)
-    *_, (first, w, jacobian) = linearised(toy, settings, path)
-    assert (first, w.tolist()) == (0, [1.5, -0.7])
-    begin = integrate(toy, w, replace(settings, epochs=1)).endpoint
-    rest = replace(settings, epochs=39)
-    steps = 1e-4 * np.eye(2)
-    ends = [[integrate(toy, begin + sign * v, rest).endpoint for v in steps] for sign in (1, -1)]
-    derivative = (np.array(ends[0]) - ends[1]).T / 2e-4
-    assert np.linalg.norm(jacobian - derivative) < 0.015 * np.linalg.norm(derivative)
 
 
 @pytest.mark.parametrize("function", [order_noise, composition_noise])
@@ -135,7 +120,7 @@ def test_jacobian_that_is_not_symmetric(toy, function):
         np.array([[1.0, 2.0], [3.0, 4.0]]),
     )
     orders, rows = np.array([[0, 3, 2, 1]]), np.array([[0, 1, 2, 3]])
-    at_once, later = (function(toy, settings, w, J)(orders, rows, 0) for J in (np.eye(2), jacobian))
+    at_once, later = (subtracted(function(toy, settings, w, J), orders, rows) for J in (np.eye(2), jacobian))
     np.testing.assert_allclose(later[0], jacobian @ at_once[0], rtol=1e-12)
 
 
@@ -156,28 +141,35 @@ def test_the_trajectories_stay_as_they_are(toy):
     )
 
 
-@pytest.mark.parametrize("columns", [1, 2, 5, 30, 64])
-@pytest.mark.parametrize("length", [0, 1, 6, 45, 300])
-def test_product_of_rows_does_not_depend_on_the_others(length, columns):
-    rng, n = np.random.default_rng(length), 5 * TILE + 7
-    rows, matrix = rng.normal(size=(n, length)), rng.normal(size=(length, columns))
-    whole = _product(rows, matrix, 0)
-    assert whole.shape == (n, columns)
-    np.testing.assert_allclose(whole, rows @ matrix, rtol=0, atol=1e-13 * (1 + length))
-    for _ in range(10):
-        bounds = np.sort(rng.integers(0, n + 1, rng.integers(1, 8))).tolist()
-        cut = [_product(rows[a:b], matrix, a) for a, b in pairwise([0, *bounds, n]) if a < b]
-        assert np.concatenate(cut).tobytes() == whole.tobytes()
-    for i in rng.integers(0, n, 20):
-        assert _product(rows[i : i + 1], matrix, int(i)).tobytes() == whole[i].tobytes()
-
-
 @pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
 def test_in_pieces(toy, sampling, monkeypatch):
     cloud = simulate(toy, [1.2, 0.7], Settings(0.05, 2, trajectories=70, sampling=sampling))
     whole = control_variate(toy, cloud)
     monkeypatch.setattr("mcsgd.correction.CHUNK", 1)
     np.testing.assert_array_equal(control_variate(toy, cloud).corrected, whole.corrected)
+
+
+@pytest.mark.parametrize("sampling", ["random-order", "reshuffle-examples"])
+def test_bits_depend_neither_on_what_is_kept_nor_on_threads(toy, sampling, monkeypatch):
+    settings = Settings(0.05, 3, trajectories=70, sampling=sampling, **DESIGN)
+    whole = simulate(toy, [1.2, 0.7], settings, workers=2).corrected
+    assert simulate(toy, [1.2, 0.7], settings, workers=1).corrected.tobytes() == whole.tobytes()
+    moments = simulate(toy, [1.2, 0.7], settings, keep_cloud=False).mean
+    monkeypatch.setattr("mcsgd.correction.MOST_KEPT", 0)
+    assert simulate(toy, [1.2, 0.7], settings, workers=2).corrected.tobytes() == whole.tobytes()
+    assert simulate(toy, [1.2, 0.7], settings, keep_cloud=False).mean.tobytes() == moments.tobytes()
+
+
+def test_tables_that_every_worker_makes_count(toy, monkeypatch):
+    """One takes 3 * 8 * 4^2 * 2 = 768 bytes."""
+    monkeypatch.setattr("mcsgd.correction.memory_bytes", lambda: 1000)
+    check_pairs(toy, Settings(0.05), workers=2)
+    monkeypatch.setattr("mcsgd.correction.MOST_KEPT", 0)
+    check_pairs(toy, Settings(0.05), workers=1)
+    with pytest.raises(
+        InputError, match=r"problem: must be smaller, or workers fewer: it needs .* 4\^2 pairs"
+    ):
+        simulate(toy, [1.2, 0.7], Settings(0.05, **DESIGN), workers=2, keep_cloud=False)
 
 
 def test_diverged_trajectories_stay_so():

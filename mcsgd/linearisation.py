@@ -1,0 +1,77 @@
+"""The flow that the noise of several epochs is taken along, and the Jacobian that carries it to the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from mcsgd.errors import DivergedError
+from mcsgd.problems.base import Array, Problem
+from mcsgd.settings import Settings
+from mcsgd.theory import integrate
+from mcsgd.theory.deviations import mean_hessian_vectors
+from mcsgd.theory.units import shuffled_units
+
+__all__ = ["exponential", "flow_by_epoch", "linearised"]
+
+STRETCH, TERMS = 100, 15
+"""Epochs that the flow is integrated over at once, and terms of the exponential's series."""
+
+
+def flow_by_epoch(problem: Problem, start: Array, settings: Settings) -> Array:
+    """Return the flow at the end of every epoch, (epochs + 1, d), the start first; of one epoch, (1, d).
+
+    Raises
+    ------
+    DivergedError
+        If it cannot be integrated.
+    """
+    points, left = [start[None]], settings.epochs if settings.epochs > 1 else 0
+    while left:
+        epochs = min(left, STRETCH)
+        some = replace(settings, epochs=epochs, snapshots=(), paths=0)
+        flow = integrate(problem, points[-1][-1], some, "sgd")
+        if flow.message:
+            raise DivergedError(f"the flow to take the noise along {flow.message}")
+        apart = (len(flow.path) - 1) // epochs
+        points.append(flow.path[apart::apart])
+        left -= epochs
+    return np.concatenate(points)
+
+
+def linearised(problem: Problem, settings: Settings, path: Array) -> Iterator[tuple[int, Array, Array]]:
+    """Yield, from the last epoch to the first, where the flow begins it and the Jacobian from its end on.
+
+    `path` is what `flow_by_epoch` returns.
+    """
+    w, unit = path, np.eye(problem.parameters)
+    whole = shuffled_units(problem, settings.sampling).whole
+    jacobian = unit
+    yield settings.epochs - 1, w[settings.epochs - 1], jacobian
+    for epoch in range(settings.epochs - 1, 0, -1):
+        middle = (w[epoch] + w[epoch + 1]) / 2
+        hessian = mean_hessian_vectors(whole, middle, unit)
+        jacobian = jacobian @ exponential(-settings.step_size * problem.batches * hessian)
+        yield epoch - 1, w[epoch - 1], jacobian
+
+
+def exponential(A: Array) -> Array:
+    """Return e^A of a square matrix: the Taylor series of e^(A/2^s), squared s times.
+
+    That of SciPy solves a system, for which a BLAS sets off threads even where a matrix is small.
+    """
+    size = float(np.abs(A).sum(axis=0).max())
+    if not np.isfinite(size):
+        return np.full(A.shape, np.nan)
+    halvings = max(math.frexp(size)[1] + 1, 0)  # to less than 1/2
+    part = A / 2**halvings
+    term = result = np.eye(len(A))
+    for k in range(1, TERMS):
+        term = term @ part / k
+        result = result + term
+    for _ in range(halvings):
+        result = result @ result
+    return result
