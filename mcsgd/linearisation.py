@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import expm
 
 from mcsgd.errors import DivergedError
 from mcsgd.problems.base import Array, Problem
@@ -15,10 +15,10 @@ from mcsgd.theory import integrate
 from mcsgd.theory.deviations import mean_hessian_vectors
 from mcsgd.theory.units import shuffled_units
 
-__all__ = ["exponential", "flow_by_epoch", "linearised"]
+__all__ = ["flow_by_epoch", "linearised"]
 
-STRETCH, TERMS = 100, 15
-"""Epochs that the flow is integrated over at once, and terms of the exponential's series."""
+STRETCH = 100
+"""Epochs that the flow is integrated over at once."""
 
 
 def flow_by_epoch(problem: Problem, start: Array, settings: Settings) -> Array:
@@ -54,24 +54,5 @@ def linearised(problem: Problem, settings: Settings, path: Array) -> Iterator[tu
     for epoch in range(settings.epochs - 1, 0, -1):
         middle = (w[epoch] + w[epoch + 1]) / 2
         hessian = mean_hessian_vectors(whole, middle, unit)
-        jacobian = jacobian @ exponential(-settings.step_size * problem.batches * hessian)
+        jacobian = jacobian @ expm(-settings.step_size * problem.batches * hessian)
         yield epoch - 1, w[epoch - 1], jacobian
-
-
-def exponential(A: Array) -> Array:
-    """Return e^A of a square matrix: the Taylor series of e^(A/2^s), squared s times.
-
-    That of SciPy solves a system, for which a BLAS sets off threads even where a matrix is small.
-    """
-    size = float(np.abs(A).sum(axis=0).max())
-    if not np.isfinite(size):
-        return np.full(A.shape, np.nan)
-    halvings = max(math.frexp(size)[1] + 1, 0)  # to less than 1/2
-    part = A / 2**halvings
-    term = result = np.eye(len(A))
-    for k in range(1, TERMS):
-        term = term @ part / k
-        result = result + term
-    for _ in range(halvings):
-        result = result @ result
-    return result
