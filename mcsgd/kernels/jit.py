@@ -10,6 +10,7 @@ from typing import Any
 
 import numba
 from numba import types
+from numba.core.caching import IndexDataCacheFile
 
 __all__ = ["cache_directory", "compile_for", "inline", "jit", "jit_sum", "user_jit"]
 
@@ -57,13 +58,32 @@ def compile_for(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _kept(dispatcher: Any) -> Any:
-    """Make what is kept on disk of a function void when any of the package's files has changed.
-
-    Numba looks at the function's own file alone: it would run the machine code of a callee as it was before,
-    or fail at the start, since classes that were moved cannot be found.
-    """
-    dispatcher._cache._cache_file._version = f"{numba.__version__} {_stamp()}"
+    """Keep a function on disk as `_File` does."""
+    kept = dispatcher._cache
+    kept._cache_file = _File(kept.cache_path, kept._impl.filename_base, kept._cache_file._source_stamp)
     return dispatcher
+
+
+class _File(IndexDataCacheFile):
+    """Numba's files of a function's machine code, with two things mended.
+
+    What is there is void when any of the package's files has changed. Numba looks at the function's own file
+    alone: it would run the machine code of a callee as it was before, or fail at the start, since classes
+    that were moved cannot be found.
+
+    Machine code is named after what it is for. Numba numbers it: two processes that compile at once, for
+    other types or processors, may take the same number, and from then on one would run the other's code.
+    """
+
+    def __init__(self, path: str, name: str, source_stamp: object) -> None:
+        super().__init__(path, name, source_stamp)
+        self._name = name
+        self._version = f"{numba.__version__} {_stamp()}"
+
+    def save(self, key: object, data: object) -> None:
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        self._data_name_pattern = f"{self._name}.{digest}.{{number:d}}.nbc"
+        super().save(key, data)
 
 
 @cache

@@ -92,6 +92,27 @@ def test_index_of_another_version_is_not_read(module):
     assert not used_again(again)
 
 
+def test_two_processes_that_compile_at_once(module, monkeypatch):
+    """Neither sees the other's in the index; what is found of either is its own."""
+
+    def make():
+        return jit.jit(module.twice)._cache._cache_file
+
+    one, other, later = make(), make(), make()
+    one.flush()
+    other.save("types of the other", "code of the other")
+    with monkeypatch.context() as patch:
+        patch.setattr(one, "_load_index", dict)  # read before the other wrote it
+        one.save("types of one", "code of one")
+    assert later.load("types of one") == "code of one"
+    assert later.load("types of the other") is None
+    with monkeypatch.context() as patch:
+        patch.setattr(other, "_load_index", dict)
+        patch.setattr(other, "_save_data", lambda *_: None)  # the one's is written last
+        other.save("types of the other", "code of the other")
+    assert later.load("types of the other") == "code of the other"
+
+
 def test_stamp_is_the_same_for_the_same_files():
     before = jit._stamp()
     assert len(before) == 64
