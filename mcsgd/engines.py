@@ -35,8 +35,9 @@ ENGINES = ("local", "dask", "mpi")
 
 CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 4e10, 1.5e11, 2**26
 """Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk."""
-END, FINER = (1 / 8, 16), 4
-"""The end of a run, this share or so many chunks, is cut finer: then processes wait for the last one."""
+END, FINER = (1 / 8, 2, 16), 4
+"""The end of a run, this share but of so many chunks, is cut so much finer, and the end of that again: for
+the last chunk all other processes wait."""
 PATIENCE, GRACE, LONGEST = 0.5, 20.0, 10.0
 """Seconds between two looks at whether to end; for what is under way to end then; and of a chunk, which ends
 with what it has (of moments whole leaves) if it takes longer: the work of a user's code is not known."""
@@ -213,13 +214,14 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
     size = max(
         min(max(count / CHUNKS, LEAST_WORK / one), MOST_WORK / one, MOST_BYTES / simulation.bytes_each), 1
     )
-    large, small = (max(int(size // finer // step), 1) * step for finer in (1, FINER))
-    share, chunks = END
-    left, at_end = count, min(share * count, chunks * large)
+    share, least, most = END
+    left, at_end = count, min(max(share * count, least * size), most * size)
+    cuts = [(math.inf, size), (at_end, size / FINER), (at_end / FINER, size / FINER**2)]
     for first, stop in spans:
         while first < stop:
-            size = large if left > at_end else small
-            end = min((first // size + 1) * size, stop)
+            cut = max(int(min(size for until, size in cuts if left <= until) // step), 1) * step
+            end = first // step * step + cut
+            end = stop if stop - end < cut // 2 else end  # no crumbs
             yield first, end
             left -= end - first
             first = end

@@ -111,6 +111,26 @@ def test_a_chunk_that_takes_too_long_is_made_in_parts(tmp_path, toy, kept, monke
     assert [stop % (64 if kept == "moments" else 16) for _, stop in spans[:-1]] == [0] * (len(spans) - 1)
 
 
+@pytest.mark.parametrize("kept", ["cloud", "moments"])
+def test_the_end_is_cut_finer_and_without_crumbs(toy, kept, monkeypatch):
+    monkeypatch.setattr("mcsgd.simulation.leaf_size", lambda problem, settings: 64)
+    monkeypatch.setattr("mcsgd.engines.CHUNKS", 7)
+    monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
+    simulation = make_simulation(toy, START, Settings(0.05, trajectories=100_010), kept)
+    step = simulation.origin.step
+    spans = [(0, 60_000), (70_016, 110_026)]
+    chunks = list(engines._chunks(simulation, spans))
+    for first, stop in spans:
+        inside = [chunk for chunk in chunks if first <= chunk[0] < stop]
+        assert [a for a, _ in inside] == [first, *(b for _, b in inside[:-1])]
+        assert inside[-1][1] == stop
+    assert all(first % step == 0 for first, _ in chunks)
+    sizes = [stop - first for first, stop in chunks]
+    assert sizes[0] == 100_010 // 7 // step * step
+    assert max(sizes[-4:]) <= 1.5 * sizes[0] / 16
+    assert min(sizes) >= sizes[0] / 16 / 2 - step
+
+
 def test_processes_on_another_file_system_are_an_error(tmp_path, simulation):
     class Elsewhere(ThreadPoolExecutor):
         def submit(self, function, job, *arguments):

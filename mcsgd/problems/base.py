@@ -175,8 +175,12 @@ class Problem:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what holds addresses of this process."""
-        return {name: value for name, value in self.__dict__.items() if name != "_loops"}
+        """Leave out what was made of it here: addresses, and numba's types, which are not equal elsewhere."""
+
+        def made(name: str) -> bool:
+            return isinstance(getattr(type(self), name, None), cached_property)
+
+        return {name: value for name, value in self.__dict__.items() if not made(name)}
 
     def pointer(self, name: Literal["gradient", "hessian_vector", "third_derivative"]) -> Pointer:
         """Compile a kernel and return the pointer to it."""

@@ -177,10 +177,6 @@ class Custom(Problem):
             raise InputError([("loss", "was not given for this custom problem")])
         return super().loss(w, batch)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is compiled for this process alone."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_across"}
-
     # For the simulation -----------------------------------------------------------------------
 
     @property
