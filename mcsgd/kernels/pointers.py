@@ -9,7 +9,7 @@ of first-class functions up at every call, which takes longer than a small block
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 from numba import types
 from numba.core import cgutils
@@ -35,6 +35,9 @@ class Pointer:
         self.function = function  # keeps the machine code alive
         self.c_address = _get_wrapper_address(function, signature)
         self.address = _get_jit_address(function, signature)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a pointer is of no use in another process")
 
 
 @cache

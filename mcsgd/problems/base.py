@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Literal, Self, TypeAlias
 
 import numba
@@ -33,6 +34,21 @@ class Kernels:
     gradient: Any
     hessian_vector: Any
     third_derivative: Any
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send functions of this package by name: sent as they are, they are compiled where they arrive."""
+        functions = self.loss, self.gradient, self.hessian_vector, self.third_derivative
+        return _received, tuple(map(_sent, functions))
+
+
+def _sent(function: Any) -> Any:
+    module, name = getattr(function, "__module__", ""), getattr(function, "__name__", "")
+    ours = module.partition(".")[0] == __name__.partition(".")[0]
+    return (module, name) if ours else function
+
+
+def _received(*functions: Any) -> Kernels:
+    return Kernels(*(getattr(import_module(f[0]), f[1]) if isinstance(f, tuple) else f for f in functions))
 
 
 class Problem:
@@ -175,12 +191,19 @@ class Problem:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what was made of it here: addresses, and numba's types, which are not equal elsewhere."""
+        """Leave out what was made of it here: it holds addresses of this process."""
 
         def made(name: str) -> bool:
             return isinstance(getattr(type(self), name, None), cached_property)
 
         return {name: value for name, value in self.__dict__.items() if not made(name)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was sent. Arrays arrive writable, for which numba has other types and kernels."""
+        self.__dict__.update(state)
+        for item in self.data:
+            if isinstance(item, np.ndarray):
+                item.flags.writeable = False
 
     def pointer(self, name: Literal["gradient", "hessian_vector", "third_derivative"]) -> Pointer:
         """Compile a kernel and return the pointer to it."""

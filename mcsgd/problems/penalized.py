@@ -68,6 +68,10 @@ class Penalized(Problem):
         data = (problem.data, size, *pointers)
         super().__init__(own, data, problem.examples, problem.parameters, problem.batch_size)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send what it is made of: its data holds addresses of this process."""
+        return type(self), (self.problem.with_batch_size(self.batch_size), self.strength)
+
     def describe(self) -> dict[str, Any]:
         """Return kind and sizes of the problem inside, and the penalty's strength, as plain JSON."""
         inner = self.problem.with_batch_size(self.batch_size)
