@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,8 +73,9 @@ class _File(IndexDataCacheFile):
     alone: it would run the machine code of a callee as it was before, or fail at the start, since classes
     that were moved cannot be found.
 
-    Machine code is named after what it is for. Numba numbers it: two processes that compile at once, for
-    other types or processors, may take the same number, and from then on one would run the other's code.
+    Machine code is named after what it is of and for. Numba numbers it, and writes the index first: of two
+    processes that compile at once, for other types or processors, one may from then on run the other's code;
+    and after one that was killed between the two, all may run code of before a change.
     """
 
     def __init__(self, path: str, name: str, source_stamp: object) -> None:
@@ -81,9 +84,18 @@ class _File(IndexDataCacheFile):
         self._version = f"{numba.__version__} {_stamp()}"
 
     def save(self, key: object, data: object) -> None:
-        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        if not self._load_index():
+            self._sweep()
+        what = repr((self._version, self._source_stamp, key))
+        digest = hashlib.sha256(what.encode()).hexdigest()[:16]
         self._data_name_pattern = f"{self._name}.{digest}.{{number:d}}.nbc"
         super().save(key, data)
+
+    def _sweep(self) -> None:
+        """Remove machine code that is void; of another process that writes its own just now, it is made again."""
+        for path in Path(self._cache_path).glob(f"{glob.escape(self._name)}.*.nbc"):
+            with suppress(OSError):
+                path.unlink()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import importlib.util
 import uuid
+from pathlib import Path
 
 import pytest
 from numba import types
@@ -100,6 +101,7 @@ def test_two_processes_that_compile_at_once(module, monkeypatch):
 
     one, other, later = make(), make(), make()
     one.flush()
+    monkeypatch.setattr(jit._File, "_sweep", lambda self: None)  # that comes before either writes
     other.save("types of the other", "code of the other")
     with monkeypatch.context() as patch:
         patch.setattr(one, "_load_index", dict)  # read before the other wrote it
@@ -111,6 +113,34 @@ def test_two_processes_that_compile_at_once(module, monkeypatch):
         patch.setattr(other, "_save_data", lambda *_: None)  # the one's is written last
         other.save("types of the other", "code of the other")
     assert later.load("types of the other") == "code of the other"
+
+
+def test_killed_between_the_index_and_the_code(module, monkeypatch):
+    """What was of another version of the package is not found under the new one's name."""
+    before = jit.jit(module.twice)._cache._cache_file
+    before.save("types", "code of before")
+    monkeypatch.setattr(jit, "_stamp", lambda: "another")
+    after = jit.jit(module.twice)._cache._cache_file
+    with monkeypatch.context() as patch:
+        patch.setattr(after, "_sweep", lambda: None)  # as if it was written since
+        patch.setattr(after, "_save_data", lambda *_: None)
+        after.save("types", "code of after")
+    assert after.load("types") is None
+
+
+def test_void_code_is_removed(module, monkeypatch):
+    def kept():
+        dispatcher = jit.jit(module.twice)
+        assert (dispatcher(3), dispatcher(3.5)) == (6, 7.0)
+        file = dispatcher._cache._cache_file
+        return sorted(path.name for path in Path(file._cache_path).glob(f"{file._name}.*.nbc"))
+
+    before = kept()
+    assert len(before) == 2
+    assert kept() == before
+    monkeypatch.setattr(jit, "_stamp", lambda: "another")
+    assert len(kept()) == 2
+    assert not set(kept()) & set(before)
 
 
 def test_stamp_is_the_same_for_the_same_files():
