@@ -92,7 +92,7 @@ class _File(IndexDataCacheFile):
         super().save(key, data)
 
     def _sweep(self) -> None:
-        """Remove machine code that is void; of another process that writes its own just now, it is made again."""
+        """Remove machine code that is void; what another process writes just now is made again."""
         for path in Path(self._cache_path).glob(f"{glob.escape(self._name)}.*.nbc"):
             with suppress(OSError):
                 path.unlink()
