@@ -34,10 +34,11 @@ __all__ = ["ENGINES", "Work", "executor_of", "spread"]
 ENGINES = ("local", "dask", "mpi")
 
 CHUNKS, LEAST_WORK, MOST_WORK, MOST_BYTES = 64, 4e10, 1.5e11, 2**26
-"""Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk."""
+"""Chunks of a run, multiply-adds in a chunk (about a second to four of one core), bytes kept of a chunk; the
+last of a span may be half as large again."""
 END, FINER = (1 / 8, 2, 16), 4
-"""The end of a run, this share but of so many chunks, is cut so much finer, and the end of that again: for
-the last chunk all other processes wait."""
+"""The end of a run is an eighth of it, but 2 to 16 chunks. It is cut into quarters of chunks, and its last
+quarter into quarters of those: for the last one all other processes wait."""
 PATIENCE, GRACE, LONGEST = 0.5, 20.0, 10.0
 """Seconds between two looks at whether to end; for what is under way to end then; and of a chunk, which ends
 with what it has (of moments whole leaves) if it takes longer: the work of a user's code is not known."""
@@ -211,12 +212,10 @@ def _chunks(simulation: Simulation, spans: Sequence[Span]) -> Iterator[Span]:
     """Cut spans into chunks that are worth being sent."""
     count, step = sum(stop - first for first, stop in spans), simulation.origin.step
     one = work(simulation.problem, simulation.origin.settings)
-    size = max(
-        min(max(count / CHUNKS, LEAST_WORK / one), MOST_WORK / one, MOST_BYTES / simulation.bytes_each), 1
-    )
+    whole = min(max(count / CHUNKS, LEAST_WORK / one), MOST_WORK / one, MOST_BYTES / simulation.bytes_each)
     share, least, most = END
-    left, at_end = count, min(max(share * count, least * size), most * size)
-    cuts = [(math.inf, size), (at_end, size / FINER), (at_end / FINER, size / FINER**2)]
+    left, at_end = count, min(max(share * count, least * whole), most * whole)
+    cuts = [(math.inf, whole), (at_end, whole / FINER), (at_end / FINER, whole / FINER**2)]
     for first, stop in spans:
         while first < stop:
             cut = max(int(min(size for until, size in cuts if left <= until) // step), 1) * step

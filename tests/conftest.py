@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,14 @@ EXPANDABLE = make_expandable()
 @pytest.fixture(params=PROBLEMS)
 def problem(request):
     return PROBLEMS[request.param]
+
+
+@pytest.fixture
+def interrupts():
+    """Let an interrupt come through: what a shell runs in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,14 @@ def test_the_end_is_cut_finer_and_without_crumbs(toy, kept, monkeypatch):
     assert min(sizes) >= sizes[0] / 16 / 2 - step
 
 
+@pytest.mark.parametrize("span", [(0, 1), (0, 700), (5, 9), (33, 4000)])
+def test_few_trajectories_and_a_span_that_does_not_begin_with_a_block(simulation, span):
+    chunks = list(engines._chunks(simulation, [span]))
+    assert [a for a, _ in chunks] == [span[0], *(b for _, b in chunks[:-1])]
+    assert chunks[-1][1] == span[1]
+    assert all(first % simulation.origin.step == 0 for first, _ in chunks[1:])
+
+
 def test_processes_on_another_file_system_are_an_error(tmp_path, simulation):
     class Elsewhere(ThreadPoolExecutor):
         def submit(self, function, job, *arguments):

@@ -260,7 +260,7 @@ def test_divergence_is_recorded_and_leaves_others_alone():
     np.testing.assert_allclose(kept.mean, cloud.endpoints[~gone].mean(axis=0), rtol=1e-12)
 
 
-def test_an_interrupt_ends_running_blocks_with_their_epoch(toy):
+def test_an_interrupt_ends_running_blocks_with_their_epoch(toy, interrupts):
     """Of an hour's work; else this test would not end."""
     settings = Settings(1e-9, epochs=200_000_000, trajectories=2)
     first = Settings(1e-9, epochs=1, trajectories=1)
