@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
-from mcsgd.linearisation import flow_by_epoch, linearised
+from mcsgd.linearisation import exponential, flow_by_epoch, linearised
 from mcsgd.settings import Settings
 from mcsgd.theory import integrate
 
@@ -35,3 +36,18 @@ def test_the_flow_is_had_at_every_epoch(toy, epochs, monkeypatch):
 
 def test_of_one_epoch_the_start_alone(toy):
     assert flow_by_epoch(toy, np.array([1.5, -0.7]), Settings(0.01)).tolist() == [[1.5, -0.7]]
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-9, 0.1, 0.5, 1.0, 3.0, 40.0, 1e4])
+@pytest.mark.parametrize("d", [1, 2, 30, 170])
+def test_exponential(d, size):
+    R = np.random.default_rng(d).normal(size=(d, d))
+    symmetric = -R @ R.T
+    symmetric *= size / np.linalg.norm(symmetric, 2)
+    np.testing.assert_allclose(exponential(symmetric), expm(symmetric), rtol=0, atol=1e-15 * (size + 10))
+    skew = (R - R.T) / (2 * np.linalg.norm(R, 2)) * size  # a rotation
+    np.testing.assert_allclose(exponential(skew), expm(skew), rtol=0, atol=1e-15 * (size + 10) * np.sqrt(d))
+
+
+def test_exponential_of_what_is_not_finite():
+    assert np.isnan(exponential(np.array([[1.0, np.inf], [0.0, 1.0]]))).all()

@@ -128,12 +128,13 @@ def test_read_only_directory_is_refused_before_anything_is_computed(toy, tmp_pat
         simulate(toy, START, SETTINGS, tmp_path / "file" / "run.h5", progress=never)
 
 
-def test_statistics_do_not_depend_on_the_threads_of_blas(tmp_path):
+@pytest.mark.parametrize("settings", ["0.01, trajectories=20000", "0.3, 3, 1000, design='control-variate'"])
+def test_bytes_do_not_depend_on_the_threads_of_blas(tmp_path, settings):
     code = (
         "import sys; from mcsgd import Settings, simulate, problems\n"
         "import numpy as np; r = np.random.default_rng(0); A = r.normal(size=(3, 70, 70)) / 9\n"
         "p = problems.Quadratic(A @ A.transpose(0, 2, 1), r.normal(size=(3, 70)))\n"
-        "simulate(p, np.zeros(70), Settings(0.01, trajectories=20000), sys.argv[1])"
+        f"simulate(p, np.zeros(70), Settings({settings}), sys.argv[1])"
     )
     found = []
     for threads in ("1", "2"):
