@@ -15,10 +15,12 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcsgd.checks import Checks
+from mcsgd.correction import Correction
 from mcsgd.errors import InputError, McsgdError, MissingExtraError
 from mcsgd.machine import allotted_threads
 from mcsgd.production import Production, Simulation
@@ -234,21 +236,48 @@ def make_chunk(job: str, target: str, work: int, first: int, stop: int) -> list[
     begin, file = time.monotonic(), Path(job)
     try:
         file.stat()  # the simulations may be had from before
-        simulations, good_blocks = _begun(job)
+        begun = _begun(job)
     except FileNotFoundError:
         return []
-    simulation, good = simulations[work], good_blocks.get(work)
-    production = Production(simulation, [(first, stop)], allotted_threads(), room=stop, block=good)
+    simulation, threads, good = begun.simulations[work], allotted_threads(), begun.good_blocks.get(work)
+    correction = begun.correction_of(work)
+    production = Production(simulation, [(first, stop)], threads, stop, good, correction)
     for done in production.run():
         late = time.monotonic() - begin > LONGEST and done - first >= simulation.origin.step
         if late or not file.exists():
             production.stop()
-    good_blocks[work] = production.block
+    begun.good_blocks[work] = production.block
     parts, made = Parts(Path(target)), made_by(time.monotonic() - begin)
     return [str(parts.add(simulation.origin, content, made)) for content in production.take()]
 
 
+@dataclass
+class Begun:
+    """A job that this process makes chunks of, and what it has of them from before.
+
+    Attributes
+    ----------
+    simulations : list of Simulation
+        Of each work.
+    good_blocks : dict
+        Trajectories of a block that takes a good time, of the works for which that is known.
+    last : (int, Correction or None) or None
+        The work whose control variate was last had, and that. Others are dropped: a study has many works.
+    """
+
+    simulations: list[Simulation]
+    good_blocks: dict[int, int] = field(default_factory=dict)
+    last: tuple[int, Correction | None] | None = None
+
+    def correction_of(self, work: int) -> Correction | None:
+        """Return what takes the control variate of a work, which keeps its tables from chunk to chunk."""
+        last = self.last  # another thread may replace it meanwhile
+        if last is None or last[0] != work:
+            self.last = last = work, self.simulations[work].correction()
+        return last[1]
+
+
 @functools.lru_cache(maxsize=1)
-def _begun(job: str) -> tuple[list[Simulation], dict[int, int]]:
-    """Return the works of a job, and trajectories of a block that takes a good time, once that is known."""
-    return pickle.loads(Path(job).read_bytes()), {}
+def _begun(job: str) -> Begun:
+    """Return what this process has of a job."""
+    return Begun(pickle.loads(Path(job).read_bytes()))

@@ -165,6 +165,7 @@ class Filling:
             self.span = self.origin.share(*means.task)
         self.least = max((one.stop for one in holdings.others), default=0)
         """Trajectories that the run's file has: it never comes to have fewer."""
+        self._correction = simulation.correction()
         self._began = self._flushed = time.monotonic()
 
     def fill(self) -> tuple[int, str]:
@@ -197,7 +198,8 @@ class Filling:
         if self.means.executor is not None:
             self._spread(spans, done, total, self.means.executor)
             return
-        production = Production(self.simulation, spans, self.means.workers)
+        workers, correction = self.means.workers, self._correction
+        production = Production(self.simulation, spans, workers, correction=correction)
         for made in _counted(production.run(), spans):
             self.means.progress(done + made, total)
             if self._ending():

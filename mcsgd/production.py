@@ -57,6 +57,12 @@ class Simulation:
         numbers = 1 + (self.noise_path is not None) + len(self.origin.settings.snapshots)
         return 8 * self.origin.start.size * numbers + 1
 
+    def correction(self) -> Correction | None:
+        """Return what takes the control variate, if there is one. It keeps its tables: to be had once."""
+        if self.noise_path is None:
+            return None
+        return Correction(self.problem, self.origin.settings, self.noise_path)
+
     def check_memory(self, workers: int, whole: bool) -> None:
         """Raise InputError if what is in memory at once, the whole cloud or workers' blocks, does not fit."""
         settings, checks = self.origin.settings, Checks()
@@ -107,6 +113,8 @@ class Production:
         Trajectories in memory at once, about; chosen by default.
     block : int, optional
         Trajectories of the first block: what was `block` at the end of other such work; chosen by default.
+    correction : Correction, optional
+        `simulation.correction()`, from other work of the same simulation; made anew by default.
     """
 
     def __init__(
@@ -116,6 +124,7 @@ class Production:
         workers: int,
         room: int | None = None,
         block: int | None = None,
+        correction: Correction | None = None,
     ) -> None:
         self.simulation, self.spans, self.workers = simulation, spans, workers
         origin = simulation.origin
@@ -126,8 +135,7 @@ class Production:
         self._rows: list[Rows] = []
         self._tree, self._taken = origin.tree(), 0
         self._finished: dict[int, Node] = {}
-        path = simulation.noise_path
-        self._correction = None if path is None else Correction(simulation.problem, origin.settings, path)
+        self._correction = correction or simulation.correction()
 
     def run(self) -> Iterator[int]:
         """Make the trajectories; after each block, yield up to which index those of its span are done."""

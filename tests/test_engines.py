@@ -2,14 +2,18 @@
 
 import pickle
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
+from kept import CONTROLLED, bytes_of, plain
 
-from mcsgd import engines
+from mcsgd import correction, engines
 from mcsgd.engines import Work, executor_of, make_chunk, spread
 from mcsgd.errors import InputError, McsgdError
+from mcsgd.schemes import CORRECTED
 from mcsgd.settings import Settings
-from mcsgd.simulation import make_simulation
+from mcsgd.simulation import make_simulation, simulate
+from mcsgd.stopping import StopRules
 from mcsgd.storage.parts import Parts
 
 START, SETTINGS = [1.2, 0.7], Settings(0.05, trajectories=5000)
@@ -74,9 +78,9 @@ def test_a_process_remembers_which_blocks_take_a_good_time(tmp_path, simulation,
     job.write_bytes(pickle.dumps([simulation, simulation]))
 
     class Told(engines.Production):
-        def __init__(self, *arguments, block, **options):
+        def __init__(self, simulation, spans, workers, room, block, correction):
             begun.append(block)
-            super().__init__(*arguments, block=block, **options)
+            super().__init__(simulation, spans, workers, room, block, correction)
 
         def take(self):
             ended.append(self.block)
@@ -86,6 +90,50 @@ def test_a_process_remembers_which_blocks_take_a_good_time(tmp_path, simulation,
     for work, first in [(0, 0), (0, 1600), (1, 3200)]:
         make_chunk(str(job), str(target), work, first, first + 1600)
     assert begun == [None, ended[0], None]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("sampling", CORRECTED)
+def test_a_control_variate_has_the_bytes_of_one_process(tmp_path, toy, keep, sampling, monkeypatch):
+    monkeypatch.setattr("mcsgd.simulation.leaf_size", lambda problem, settings: 64)
+    monkeypatch.setattr("mcsgd.engines.LEAST_WORK", 1.0)
+    settings = replace(CONTROLLED, sampling=sampling, snapshots=(1,) if keep else ())
+    path = tmp_path / "run.h5"
+    with ThreadPoolExecutor(2) as executor:
+        simulate(toy, START, settings, path, executor=executor, keep_cloud=keep)
+    assert bytes_of(path) == plain(toy, tmp_path, settings, keep_cloud=keep)
+
+
+def count_tables(monkeypatch):
+    """Return a list that comes to hold the points of which tables were made."""
+    made, make = [], correction.order_noise
+
+    def counted(problem, settings, w, jacobian):
+        made.append(w)
+        return make(problem, settings, w, jacobian)
+
+    monkeypatch.setattr(correction, "order_noise", counted)
+    return made
+
+
+def test_a_process_makes_the_tables_of_a_work_once(tmp_path, toy, monkeypatch):
+    """Those of the last work are kept."""
+    job, target, tables = tmp_path / "job.pickle", tmp_path / "run.h5", count_tables(monkeypatch)
+    simulations = [make_simulation(toy, START, replace(CONTROLLED, seed=seed)) for seed in (0, 1)]
+    job.write_bytes(pickle.dumps(simulations))
+    for work, first, expected in [(0, 0, 2), (0, 1600, 2), (1, 0, 4), (1, 1600, 4), (0, 3200, 6)]:
+        make_chunk(str(job), str(target), work, first, first + 1600)
+        assert len(tables) == expected
+
+
+def test_stages_share_the_tables(tmp_path, toy, monkeypatch):
+    monkeypatch.setattr("mcsgd.simulation.leaf_size", lambda problem, settings: 64)
+    tables, stages = count_tables(monkeypatch), []
+    monkeypatch.setattr("mcsgd.filling.enough", lambda *_: stages.append(1))
+    rules = StopRules(standard_error=1e-9)
+    simulate(toy, START, CONTROLLED, tmp_path / "run.h5", stop=rules)
+    assert len(stages) > 2
+    assert len(tables) == CONTROLLED.epochs
 
 
 @pytest.mark.parametrize("kept", ["cloud", "moments"])
