@@ -46,9 +46,10 @@ __all__ = ["Correction", "check_pairs", "control_variate"]
 CHUNK = 2**18
 """Numbers that a thread works on at once."""
 COPIES = 3
-"""Of m^2 d numbers: five halves to make a table of pairs, and a half for that of the epoch before."""
+"""Of m^2 d numbers: five halves to make a table of pairs, and a half for that of the epoch before; the indices
+of the pairs are m^2 numbers more."""
 MOST_KEPT = 2**27
-"""Bytes of the tables of all epochs that are made only once."""
+"""Bytes of the tables of several epochs that are made only once."""
 
 Subtract = Callable[[Integers, Integers, Array], None]
 """(orders, examples, endpoints) of trajectories: take from the endpoints what their orders did to them."""
@@ -172,8 +173,8 @@ def _check(problem: Problem, cloud: Ensemble) -> None:
 def check_pairs(problem: Problem, settings: Settings, workers: int = 1) -> None:
     """Raise InputError if the tables of pairs of batches, which each worker may make, exceed the memory."""
     checks = Checks()
-    tables = COPIES * (1 if _made_once(problem, settings) else workers)
-    needed = tables * 8 * problem.batches**2 * problem.parameters
+    tables = 1 if _made_once(problem, settings) else workers
+    needed = tables * 8 * problem.batches**2 * (COPIES * problem.parameters + 1)
     if settings.sampling != RESHUFFLED and needed > memory_bytes():
         what = "must be smaller" + (", or workers fewer" if workers > 1 else "")
         gib = f"{needed / 2**30:.0f} GiB for the {problem.batches}^2 pairs of batches"
@@ -182,10 +183,10 @@ def check_pairs(problem: Problem, settings: Settings, workers: int = 1) -> None:
 
 
 def _made_once(problem: Problem, settings: Settings) -> bool:
-    """Tell whether the tables of all epochs are few enough to be kept."""
+    """Tell whether the tables of all epochs are few enough to be kept; one table takes no more if it is."""
     d, m = problem.parameters, problem.batches
     rows = d if settings.sampling == RESHUFFLED else m * (m - 1) // 2
-    return 8 * settings.epochs * rows * d <= MOST_KEPT
+    return settings.epochs == 1 or 8 * settings.epochs * rows * d <= MOST_KEPT
 
 
 def order_noise(problem: Problem, settings: Settings, w: Array, jacobian: Array) -> Subtract:

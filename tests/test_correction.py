@@ -1,12 +1,15 @@
+import tracemalloc
 from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 import pytest
 
+from mcsgd import correction
 from mcsgd.comparison import compare
-from mcsgd.correction import check_pairs, composition_noise, control_variate, order_noise
+from mcsgd.correction import Correction, check_pairs, composition_noise, control_variate, order_noise
 from mcsgd.errors import DivergedError, InputError
+from mcsgd.linearisation import flow_by_epoch
 from mcsgd.problems import LogisticRegression, Quadratic, ScalarFactorization
 from mcsgd.schemes import CORRECTED
 from mcsgd.settings import Settings
@@ -161,15 +164,48 @@ def test_bits_depend_neither_on_what_is_kept_nor_on_threads(toy, sampling, monke
 
 
 def test_tables_that_every_worker_makes_count(toy, monkeypatch):
-    """One takes 3 * 8 * 4^2 * 2 = 768 bytes."""
+    """One takes 8 * 4^2 * (3 * 2 + 1) = 896 bytes; that of a single epoch is shared, however large."""
     monkeypatch.setattr("mcsgd.correction.memory_bytes", lambda: 1000)
-    check_pairs(toy, Settings(0.05), workers=2)
+    check_pairs(toy, Settings(0.05, 2), workers=2)
     monkeypatch.setattr("mcsgd.correction.MOST_KEPT", 0)
-    check_pairs(toy, Settings(0.05), workers=1)
+    check_pairs(toy, Settings(0.05), workers=2)
+    check_pairs(toy, Settings(0.05, 2), workers=1)
     with pytest.raises(
         InputError, match=r"problem: must be smaller, or workers fewer: it needs .* 4\^2 pairs"
     ):
-        simulate(toy, [1.2, 0.7], Settings(0.05, **DESIGN), workers=2, keep_cloud=False)
+        simulate(toy, [1.2, 0.7], Settings(0.05, 2, **DESIGN), workers=2, keep_cloud=False)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_only_the_large_table_of_one_epoch_is_made_once(toy, epochs, monkeypatch):
+    monkeypatch.setattr("mcsgd.correction.MOST_KEPT", 0)
+    settings, start = Settings(0.05, epochs, trajectories=20), np.array([1.2, 0.7])
+    rows = simulate(toy, start, settings).rows.part(0, 20)
+    made, make = [], correction.order_noise
+    monkeypatch.setattr(correction, "order_noise", lambda *given: made.append(1) or make(*given))
+    whole = Correction(toy, settings, flow_by_epoch(toy, start, settings))
+    for _ in range(3):
+        whole.of(rows, 1)
+    assert len(made) == (1 if epochs == 1 else 6)
+
+
+@pytest.mark.parametrize("d", [1, 2, 9])
+def test_tables_take_no_more_memory_than_is_checked_for(d, monkeypatch):
+    """Of one parameter, the indices of the pairs take twice what their table does."""
+    m = 400
+    problem = Quadratic(np.tile(np.eye(d), (m, 1, 1)), np.zeros((m, d)))
+    given = problem, Settings(0.01), np.ones(d), np.eye(d)
+    order_noise(*given)
+    tracemalloc.start()
+    kept = order_noise(*given)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert kept
+    monkeypatch.setattr("mcsgd.correction.memory_bytes", lambda: most)
+    with pytest.raises(InputError):
+        check_pairs(*given[:2])
+    monkeypatch.setattr("mcsgd.correction.memory_bytes", lambda: 1.5 * most)
+    check_pairs(*given[:2])
 
 
 def test_diverged_trajectories_stay_so():
