@@ -41,13 +41,13 @@ from mcsgd.settings import Settings
 from mcsgd.storage.fingerprint import fingerprint
 from mcsgd.theory import xi_mean
 
-__all__ = ["Correction", "check_pairs", "control_variate"]
+__all__ = ["Correction", "check_can_be_had", "check_pairs", "control_variate"]
 
 CHUNK = 2**18
 """Numbers that a thread works on at once."""
 COPIES = 3
-"""Of m^2 d numbers: five halves to make a table of pairs, and a half for that of the epoch before; the indices
-of the pairs are m^2 numbers more."""
+"""Of m^2 d numbers: five halves to make a table of pairs, and a half for that of the epoch before; the
+indices of the pairs are m^2 numbers more."""
 MOST_KEPT = 2**27
 """Bytes of the tables of several epochs that are made only once."""
 
@@ -105,7 +105,7 @@ class Correction:
     problem : Problem
         In the batches that are stepped on.
     settings : Settings
-    path : (epochs + 1, d)
+    path : (epochs + 1, d), or (1, d) of one epoch
         What `flow_by_epoch` returns.
     """
 
@@ -166,6 +166,16 @@ def _check(problem: Problem, cloud: Ensemble) -> None:
     identity = fingerprint(problem.digest(), cloud.start, settings, STREAM_VERSION)
     if identity != cloud.fingerprint:
         checks.fail("problem", "must be the one that was simulated, by this version of the random stream")
+    checks.attempt(lambda: check_can_be_had(problem, settings))
+    checks.done()
+
+
+def check_can_be_had(problem: Problem, settings: Settings) -> None:
+    """Raise InputError if a control variate cannot be had of a problem, before anything is computed."""
+    checks = Checks()
+    if settings.sampling == RESHUFFLED and problem.kernels.hessian_vector is None:
+        what = "must be given for a control variate of reshuffled examples"
+        checks.fail("hessian_vector", f"{what}, as compiled code calls it for each trajectory; got none")
     checks.attempt(lambda: check_pairs(problem, settings))
     checks.done()
 

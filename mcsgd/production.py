@@ -35,7 +35,7 @@ class Simulation:
     problem : Problem
         In the batches that are stepped on (`Settings.partition`).
     origin : Origin
-    noise_path : (epochs + 1, d) or None
+    noise_path : (epochs + 1, d), or (1, d) of one epoch, or None
         The flow along which the control variate is taken, if there is one.
     block_size : int or None
         Trajectories a block; by default as many as take a good time.

@@ -10,7 +10,7 @@ from typing import cast
 from numpy.typing import ArrayLike
 
 from mcsgd.checks import Checks
-from mcsgd.correction import check_pairs
+from mcsgd.correction import check_can_be_had
 from mcsgd.ensemble import Array, Ensemble
 from mcsgd.filling import Means, run_to_file
 from mcsgd.given import check_given
@@ -160,7 +160,7 @@ def make_simulation(
     checks.attempt(lambda: check_kept(settings, kept == "cloud"))
     checks.attempt(lambda: settings.check_with(problem))
     if settings.design == "control-variate":
-        checks.attempt(lambda: check_pairs(problem, settings))
+        checks.attempt(lambda: check_can_be_had(problem, settings))
     checks.done()
     noise = flow_by_epoch(problem, w0, settings) if settings.design == "control-variate" else None
     origin = origin_of(problem, w0, settings, kept)

@@ -1,7 +1,8 @@
 """What the control variate takes from endpoints: a table times numbers of each trajectory.
 
-Lanes are trajectories, so that none is wasted where there are few parameters. An element is one chain of
-multiply-adds along the table: its bits depend neither on the other trajectories nor on the machine.
+Lanes are trajectories, so that none is wasted where there are few parameters. Of an element, each DEPTH rows
+of the table are one chain of multiply-adds, and the chains are added: its bits depend neither on the other
+trajectories nor on the machine.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from mcsgd.kernels.simd import LANES, load, select, splat, store
 __all__ = ["subtract_pairs", "subtract_products"]
 
 WIDTH, DEPTH = 4 * LANES, 160
-"""Trajectories, and rows of the table, that go together: their numbers are in the cache."""
+"""Trajectories, and rows of the table, that go together: their numbers are in the cache. Another DEPTH would
+change the bits of corrected endpoints, another WIDTH would not."""
 
 
 @jit
