@@ -5,6 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from mcsgd.linearisation import exponential, flow_by_epoch, linearised
+from mcsgd.problems import Quadratic
 from mcsgd.settings import Settings
 from mcsgd.theory import integrate
 
@@ -36,6 +37,19 @@ def test_the_flow_is_had_at_every_epoch(toy, epochs, monkeypatch):
 
 def test_of_one_epoch_the_start_alone(toy):
     assert flow_by_epoch(toy, np.array([1.5, -0.7]), Settings(0.01)).tolist() == [[1.5, -0.7]]
+
+
+def test_a_stiff_flow():
+    """An epoch takes about 350 steps, and 1050 it may take; of 20 epochs at once, 100 each."""
+    settings = Settings(1.0, epochs=20)
+    problem = Quadratic([np.diag([0.01, 45.0])] * 2, [[0.0, 0.0], [2.0, 2.0]])
+    assert "too stiff" in integrate(problem, [3.0, 3.0], settings).message
+    found = flow_by_epoch(problem, np.array([3.0, 3.0]), settings)
+    end, point = np.array([3.0, 3.0]), []
+    for _ in range(20):
+        end = integrate(problem, end, replace(settings, epochs=1)).endpoint
+        point.append(end)
+    np.testing.assert_allclose(found[1:], point, rtol=1e-9)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-9, 0.1, 0.5, 1.0, 3.0, 40.0, 1e4])
