@@ -129,20 +129,21 @@ def test_read_only_directory_is_refused_before_anything_is_computed(toy, tmp_pat
 
 
 @pytest.mark.parametrize("settings", ["0.01, trajectories=20000", "0.3, 3, 1000, design='control-variate'"])
-def test_bytes_do_not_depend_on_the_threads_of_blas(tmp_path, settings):
+def test_bytes_do_not_depend_on_blas(tmp_path, settings):
+    """Neither on its threads nor on the processor that it is for."""
     code = (
         "import sys; from mcsgd import Settings, simulate, problems\n"
-        "import numpy as np; r = np.random.default_rng(0); A = r.normal(size=(3, 70, 70)) / 9\n"
-        "p = problems.Quadratic(A @ A.transpose(0, 2, 1), r.normal(size=(3, 70)))\n"
-        f"simulate(p, np.zeros(70), Settings({settings}), sys.argv[1])"
+        "import numpy as np; r = np.random.default_rng(0); X = r.normal(size=(90, 70))\n"
+        "p = problems.LogisticRegression(X, np.arange(90) % 2, 30)\n"
+        f"simulate(p, r.normal(size=70), Settings({settings}), sys.argv[1])"
     )
     found = []
-    for threads in ("1", "2"):
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads}
-        path = tmp_path / f"{threads}.h5"
-        subprocess.run([sys.executable, "-c", code, path], check=True, env=environment)
+    for threads, processor in (("1", "Haswell"), ("2", "Haswell"), ("2", "Nehalem")):
+        of_blas = {"OPENBLAS_NUM_THREADS": threads, "OPENBLAS_CORETYPE": processor}
+        path = tmp_path / f"{threads}-{processor}.h5"
+        subprocess.run([sys.executable, "-c", code, path], check=True, env={**os.environ, **of_blas})
         found.append(bytes_of(path))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 def test_in_another_thread_signals_are_left_alone(toy, path):
