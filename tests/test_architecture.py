@@ -45,6 +45,7 @@ def test_kernels_import_numba_and_numpy_only(path):
     standard = (
         "__future__",
         "collections.abc",
+        "contextlib",
         "functools",
         "hashlib",
         "math",

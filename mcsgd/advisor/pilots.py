@@ -176,7 +176,7 @@ class Pilots:
         interval = std_interval(std, units)
         few, many, needed = (self._needed(s) * per_unit for s in (*interval, std))
         told = replace(blank, pilot_units=units, std=std, std_interval=interval)
-        if reason := self._obstacle(cloud, settings, needed):
+        if reason := self._obstacle(cloud, needed):
             return replace(told, reason=reason)
         return replace(
             told,
@@ -196,18 +196,13 @@ class Pilots:
         root = self.standard_errors * (std / self.effect.size)
         return max(math.ceil(min(root, math.sqrt(MOST)) ** 2), FEWEST)
 
-    def _obstacle(self, cloud: Ensemble, settings: Settings, needed: int) -> str:
+    def _obstacle(self, cloud: Ensemble, needed: int) -> str:
         """Return why so many trajectories cannot be run, or would not help; or nothing."""
         least = 5 * FLOW_ACCURACY * max(float(np.abs(w).max()) for w in (cloud.start, cloud.mean))
         if self.effect.size <= least:
             return f"resolves no distance below {least:.0e}, for flows are integrated to {FLOW_ACCURACY:.0e}"
         if needed >= MOST:
             return f"needs more trajectories than there can be, {MOST:.2g}"
-        if settings.design == "control-variate":  # the others need not keep their clouds
-            try:
-                replace(settings, trajectories=needed).check_memory(self.problem)
-            except InputError:
-                return f"needs {needed} trajectories, whose endpoints do not fit into the memory"
         return ""
 
     def _seconds_each(self, settings: Settings) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,9 +92,10 @@ class _File(IndexDataCacheFile):
 
     def _sweep(self) -> None:
         """Remove machine code that is void; what another process writes just now is made again."""
-        for path in Path(self._cache_path).glob(f"{glob.escape(self._name)}.*.nbc"):
-            with suppress(OSError):
-                path.unlink()
+        for path in Path(self._cache_path).glob("*.nbc"):
+            if path.name.startswith(f"{self._name}."):
+                with suppress(OSError):
+                    path.unlink()
 
 
 @cache

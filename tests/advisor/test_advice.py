@@ -175,7 +175,7 @@ def test_pilots_that_diverge():
     assert not any(advice.cheapest for advice in found)
 
 
-def test_numbers_that_cannot_be_run(toy, monkeypatch):
+def test_numbers_that_cannot_be_run(toy):
     found = by_design(toy, [1.2, 0.7], Settings(0.01, 2), effect=1e-10, standard_errors=1e9, pilot=50)
     assert {advice.reason for advice in found.values()} == {
         "needs more trajectories than there can be, 9.2e+18"
@@ -183,9 +183,12 @@ def test_numbers_that_cannot_be_run(toy, monkeypatch):
     assert all(advice.std > 0 and advice.std_interval for advice in found.values())
     for advice in advise(toy, [1.2, 0.7], Settings(0.01), effect=5e-12, pilot=50):
         assert advice.reason == "resolves no distance below 6e-12, for flows are integrated to 1e-12"
+
+
+def test_clouds_need_not_be_kept(toy, monkeypatch):
     monkeypatch.setattr("mcsgd.settings.memory_bytes", lambda: 1e6)
     found = by_design(toy, [1.2, 0.7], Settings(0.01), effect=1e-8, pilot=50)
-    assert found[CORRECTED].reason.endswith("trajectories, whose endpoints do not fit into the memory")
+    assert found[CORRECTED].trajectories > 1e5
     assert found["independent"].trajectories > 1e8
 
 
