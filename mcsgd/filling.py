@@ -166,7 +166,7 @@ class Filling:
         self.least = max((one.stop for one in holdings.others), default=0)
         """Trajectories that the run's file has: it never comes to have fewer."""
         self._correction = simulation.correction()
-        self._began = self._flushed = time.monotonic()
+        self._began = self._last_kept = time.monotonic()
 
     def fill(self) -> tuple[int, str]:
         """Make what is missing; return how many trajectories there are then, and what ended the run."""
@@ -216,9 +216,9 @@ class Filling:
         for _, path in spread([work], parts.folder, executor, self._ending):
             shard = open_shard(path, self.origin)
             self.holdings.add([shard])
-            if time.monotonic() - self._flushed >= FIRST_SHARD:  # not at each: there may be very many
+            if time.monotonic() - self._last_kept >= FIRST_SHARD:  # not at each: there may be very many
                 self._copy_ahead()
-                self._flushed = time.monotonic()
+                self._last_kept = time.monotonic()
             done += shard.stop - shard.first
             self.means.progress(done, total)
 
@@ -233,12 +233,12 @@ class Filling:
     def _due(self, pending: int) -> bool:
         now = time.monotonic()
         patience = max(FIRST_SHARD, SHARE * (now - self._began))
-        return pending >= LARGE or now - self._flushed >= patience
+        return pending >= LARGE or now - self._last_kept >= patience
 
     def _keep(self) -> None:
         """Write what is in memory only to shards."""
-        self.holdings.keep(made_by(time.monotonic() - self._flushed))
-        self._flushed = time.monotonic()
+        self.holdings.keep(made_by(time.monotonic() - self._last_kept))
+        self._last_kept = time.monotonic()
 
     def _complete(self) -> int:
         """Return up to where all is done, in whole units, when the time is over; keep what is beyond."""
@@ -246,7 +246,7 @@ class Filling:
         if self.simulation.keep_cloud:
             n -= n % self.origin.trajectories_per_unit
         n = max(n, self.least)
-        self.holdings.keep(made_by(time.monotonic() - self._flushed), beyond=n)
+        self.holdings.keep(made_by(time.monotonic() - self._last_kept), beyond=n)
         if n == 0:
             raise IncompleteError(
                 "the time was over before trajectory 0 was done; what was is kept in "
